@@ -1,0 +1,1 @@
+//! What people type: the types of the command line, nothing else.

@@ -1,0 +1,365 @@
+//! Messages about files that people wrote, and the positions they point at.
+//!
+//! Every input mailvet reads from a repository (zone files, octoDNS YAML, packs, profiles, waivers, inventories) is
+//! registered once in [`Files`]. A [`Span`] then names a byte range in one of them in twelve bytes, and is turned into
+//! path, line and column only when somebody looks at it. A [`Diagnostic`] is a message about such a range.
+//!
+//! This module knows nothing about mail, facts or rules, and never prints: callers decide where the text goes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+/// Index of a file in [`Files`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(transparent)]
+pub struct FileId(pub u32);
+
+/// A byte range `start..end` in one registered file. Files are limited to 4 GiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// The file the range lies in.
+    pub file: FileId,
+    /// First byte of the range.
+    pub start: u32,
+    /// First byte after the range.
+    pub end: u32,
+}
+
+impl Span {
+    /// A span over `start..end` of `file`.
+    pub fn new(file: FileId, start: u32, end: u32) -> Self {
+        Self { file, start, end: end.max(start) }
+    }
+
+    /// The smallest span that covers both, or `self` when they lie in different files.
+    pub fn join(self, other: Span) -> Self {
+        if self.file != other.file {
+            return self;
+        }
+        Self { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+}
+
+/// A span resolved for people: 1-based lines, and 1-based columns that count Unicode characters.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Place {
+    /// Path as given or found, with `/` between folders.
+    pub file: String,
+    /// First line, counted from 1.
+    pub line: u32,
+    /// First column, counted in characters from 1.
+    pub column: u32,
+    /// Last line, counted from 1.
+    pub end_line: u32,
+    /// Column after the last character, counted in characters from 1.
+    pub end_column: u32,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// One registered file: its path as people know it and its bytes as read.
+#[derive(Debug)]
+pub struct SourceFile {
+    /// Path as given or found, with `/` between folders.
+    pub path: String,
+    /// The bytes as read. Zone files need not be UTF-8.
+    pub bytes: Vec<u8>,
+    lines: OnceLock<Vec<u32>>,
+}
+
+impl SourceFile {
+    /// Byte offsets at which lines start; computed on first use.
+    fn line_starts(&self) -> &[u32] {
+        self.lines.get_or_init(|| {
+            std::iter::once(0)
+                .chain(memchr::memchr_iter(b'\n', &self.bytes).map(|at| u32::try_from(at + 1).unwrap_or(u32::MAX)))
+                .collect()
+        })
+    }
+
+    /// 0-based line index and byte offset of that line's start.
+    fn line_of(&self, offset: u32) -> (usize, u32) {
+        let starts = self.line_starts();
+        let index = starts.partition_point(|start| *start <= offset).saturating_sub(1);
+        (index, starts[index])
+    }
+
+    /// 1-based line and column (in characters) of a byte offset.
+    pub fn line_column(&self, offset: u32) -> (u32, u32) {
+        let offset = offset.min(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
+        let (index, start) = self.line_of(offset);
+        let before = String::from_utf8_lossy(&self.bytes[start as usize..offset as usize]);
+        let column = u32::try_from(before.chars().count()).unwrap_or(u32::MAX - 1) + 1;
+        (u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, column)
+    }
+
+    /// The text of a 1-based line without its line ending; invalid UTF-8 is replaced. Untrusted: escape before printing.
+    pub fn line_text(&self, line: u32) -> Cow<'_, str> {
+        let starts = self.line_starts();
+        let index = (line as usize).saturating_sub(1);
+        let Some(&start) = starts.get(index) else { return Cow::Borrowed("") };
+        let end = starts.get(index + 1).map_or(self.bytes.len(), |next| *next as usize);
+        let mut bytes = &self.bytes[start as usize..end];
+        while let [rest @ .., b'\n' | b'\r'] = bytes {
+            bytes = rest;
+        }
+        String::from_utf8_lossy(bytes)
+    }
+}
+
+/// All files read in this run, in the order in which they were read.
+#[derive(Debug, Default)]
+pub struct Files {
+    files: Vec<SourceFile>,
+}
+
+impl Files {
+    /// Registers a file and returns its id.
+    pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        self.files.push(SourceFile { path: path.into(), bytes: bytes.into(), lines: OnceLock::new() });
+        id
+    }
+
+    /// The file behind an id made by this table.
+    pub fn get(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// The number of registered files.
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether no file is registered.
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// All files with their ids, in the order in which they were added.
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.files.iter().enumerate().map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), file))
+    }
+
+    /// Resolves a span to path, lines and columns.
+    pub fn place(&self, span: Span) -> Place {
+        let file = self.get(span.file);
+        let (line, column) = file.line_column(span.start);
+        let (end_line, end_column) = file.line_column(span.end);
+        Place { file: file.path.clone(), line, column, end_line, end_column }
+    }
+}
+
+/// How much a diagnostic matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Worth knowing; nothing was lost.
+    Note,
+    /// Something could not be read or is not judged; the run goes on.
+    Warning,
+    /// The input cannot be used as it is.
+    Error,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Level::Note => "note",
+            Level::Warning => "warning",
+            Level::Error => "error",
+        })
+    }
+}
+
+/// A message about a place in a file: what is wrong, where, and what to change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How much it matters.
+    pub level: Level,
+    /// Stable kebab-case identifier of the kind of message.
+    pub code: &'static str,
+    /// One sentence without a final full stop; may quote untrusted text, so printers escape it.
+    pub message: String,
+    /// The characters it is about.
+    pub span: Option<Span>,
+    /// A few words beside the underlined characters.
+    pub label: Option<String>,
+    /// What to change, for example "did you mean `dmarc.policy`?".
+    pub help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A diagnostic without position.
+    pub fn new(level: Level, code: &'static str, message: impl Into<String>) -> Self {
+        Self { level, code, message: message.into(), span: None, label: None, help: None }
+    }
+
+    /// An error.
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Error, code, message)
+    }
+
+    /// A warning.
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Warning, code, message)
+    }
+
+    /// A note.
+    pub fn note(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Level::Note, code, message)
+    }
+
+    /// The same diagnostic, pointing at `span`.
+    #[must_use]
+    pub fn at(mut self, span: Span) -> Self {
+        self.span = Some(span);
+        self
+    }
+
+    /// The same diagnostic with words beside the underlined characters.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// The same diagnostic with a hint what to change.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Renders the message with its place and snippet as plain text, ending in a line feed.
+    pub fn render(&self, files: &Files) -> String {
+        let mut out = format!("{}[{}]: {}\n", self.level, self.code, visible(&self.message));
+        if let Some(span) = self.span {
+            out.push_str(&snippet(files, span, self.label.as_deref()));
+        }
+        if let Some(help) = &self.help {
+            out.push_str(&format!("  help: {}\n", visible(help)));
+        }
+        out
+    }
+}
+
+/// The longest part of a source line that a snippet shows, in characters.
+const SNIPPET_WIDTH: usize = 160;
+
+/// A snippet in plain text: `  path:line:column`, the line, and carets under the characters of `span`.
+///
+/// Long lines are cut to a window around the span; control and bidirectional characters are made visible.
+pub fn snippet(files: &Files, span: Span, label: Option<&str>) -> String {
+    let place = files.place(span);
+    let text = files.get(span.file).line_text(place.line);
+    let chars: Vec<char> = text.chars().collect();
+    let first = (place.column as usize - 1).min(chars.len());
+    let last = if place.end_line == place.line { place.end_column as usize - 1 } else { chars.len() };
+    let last = last.clamp(first, chars.len());
+    let from = if chars.len() > SNIPPET_WIDTH { first.saturating_sub(SNIPPET_WIDTH / 3) } else { 0 };
+    let to = (from + SNIPPET_WIDTH).min(chars.len());
+    let show = |range: std::ops::Range<usize>| -> String {
+        let part: String = chars[range.start.min(to).max(from)..range.end.min(to).max(from)].iter().collect();
+        visible(&part.replace('\t', " ")).into_owned()
+    };
+    let lead = if from > 0 { "…" } else { "" };
+    let tail = if to < chars.len() { "…" } else { "" };
+    let before = format!("{lead}{}", show(from..first));
+    let marked = show(first..last);
+    let after = format!("{}{tail}", show(last..to));
+    let number = place.line.to_string();
+    let mut out = format!("  {place}\n  {number} | {before}{marked}{after}\n");
+    let pad = " ".repeat(2 + number.len() + 3 + before.chars().count());
+    let carets = "^".repeat(marked.chars().count().max(1));
+    match label {
+        Some(label) => out.push_str(&format!("{pad}{carets} {}\n", visible(label))),
+        None => out.push_str(&format!("{pad}{carets}\n")),
+    }
+    out
+}
+
+/// Makes control, bidirectional and zero-width characters of untrusted text visible (`\x1b`, `\u{202e}`), so that no
+/// byte of a fact reaches a terminal or a log as a command. Line feeds and tabs are shown as `\n` and `\t`.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        match character {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            hostile if is_hostile(hostile) && (hostile as u32) < 0x100 => {
+                out.push_str(&format!("\\x{:02x}", hostile as u32));
+            }
+            hostile if is_hostile(hostile) => out.push_str(&format!("\\u{{{:x}}}", hostile as u32)),
+            plain => out.push(plain),
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// Characters that change how following text is shown, or that cannot be seen.
+fn is_hostile(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The candidate nearest to a mistyped word, if one is near enough to be what was meant.
+pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().max(word.len()) / 4)
+        .min_by_key(|(distance, candidate)| (*distance, candidate.len()))
+        .map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files(text: &str) -> (Files, FileId) {
+        let mut files = Files::default();
+        let id = files.add("a.zone", text);
+        (files, id)
+    }
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        let (files, id) = files("eins\nzwei ä drei\n");
+        let at = "eins\nzwei ä ".len() as u32;
+        assert_eq!(files.place(Span::new(id, at, at + 4)).to_string(), "a.zone:2:8");
+    }
+
+    #[test]
+    fn a_span_at_the_end_of_the_file_has_a_place() {
+        let (files, id) = files("x");
+        assert_eq!(files.place(Span::new(id, 1, 1)).to_string(), "a.zone:1:2");
+    }
+
+    #[test]
+    fn a_snippet_underlines_the_characters_and_hides_control_characters() {
+        let (files, id) = files("a \u{1b}[31m ~all z");
+        let start = "a \u{1b}[31m ".len() as u32;
+        let text = snippet(&files, Span::new(id, start, start + 4), Some("soft"));
+        assert_eq!(text, "  a.zone:1:9\n  1 | a \\x1b[31m ~all z\n                 ^^^^ soft\n");
+    }
+
+    #[test]
+    fn suggestions_are_near_or_absent() {
+        assert_eq!(suggest("dmarc.polcy", ["dmarc.policy", "dmarc.testing"]), Some("dmarc.policy"));
+        assert_eq!(suggest("zzz", ["dmarc.policy"]), None);
+    }
+}

@@ -1,0 +1,502 @@
+//! Facts about a mail domain: what its DNS says, and what the inventory expects of it.
+//!
+//! Paths in rules follow the field names (`spf.all`, `dns.mx[].host`). Paths are a public interface: they are never
+//! renamed within a major version of the fact catalogue.
+
+use std::net::IpAddr;
+
+use super::Fact;
+pub use super::model::{List, Seconds, Time};
+use crate::mail::Name;
+
+words! {
+    /// The result that a qualifier of an SPF mechanism produces (RFC 7208 section 4.6.2).
+    pub enum SpfQualifier unordered {
+        /// `+`
+        Pass = "pass",
+        /// `?`
+        Neutral = "neutral",
+        /// `~`
+        Softfail = "softfail",
+        /// `-`
+        Fail = "fail",
+    }
+}
+
+words! {
+    /// Result of an SPF evaluation (RFC 7208 section 2.6).
+    pub enum SpfVerdict unordered {
+        /// No record was found.
+        None = "none",
+        /// The domain makes no assertion.
+        Neutral = "neutral",
+        /// The client is authorised.
+        Pass = "pass",
+        /// The client is not authorised.
+        Fail = "fail",
+        /// The client is probably not authorised.
+        Softfail = "softfail",
+        /// A transient error.
+        Temperror = "temperror",
+        /// The records could not be interpreted.
+        Permerror = "permerror",
+    }
+}
+
+words! {
+    /// DMARC policy (RFC 9989 section 4.7), from weakest to strongest.
+    pub enum DmarcPolicy ordered {
+        /// Monitoring only.
+        None = "none",
+        /// Treat as suspicious.
+        Quarantine = "quarantine",
+        /// Reject.
+        Reject = "reject",
+    }
+}
+
+words! {
+    /// Identifier alignment mode (RFC 9989 section 4.7, `adkim` and `aspf`).
+    pub enum Alignment unordered {
+        /// Organisational domains must match.
+        Relaxed = "relaxed",
+        /// Domains must be equal.
+        Strict = "strict",
+    }
+}
+
+words! {
+    /// Algorithm of a DKIM key (RFC 6376 section 3.6.1, RFC 8463).
+    pub enum DkimKeyType unordered {
+        /// RSA.
+        Rsa = "rsa",
+        /// Ed25519.
+        Ed25519 = "ed25519",
+        /// A value of `k=` that no RFC defines.
+        Other = "other",
+    }
+}
+
+words! {
+    /// Mode of an MTA-STS policy (RFC 8461 section 5).
+    pub enum MtaStsMode ordered {
+        /// No policy is applied; used to withdraw a policy.
+        None = "none",
+        /// Failures are reported, mail is delivered.
+        Testing = "testing",
+        /// Mail is delivered only over authenticated TLS.
+        Enforce = "enforce",
+    }
+}
+
+facts! {
+    /// Everything that is known about one mail domain.
+    pub struct DomainFacts {
+        /// Whether the domain sends, receives or is parked; computed from DNS and the inventory.
+        "mail use of the domain" mail: MailFacts,
+        /// What the inventory declares about the domain.
+        "inventory entry" inventory: InventoryFacts,
+        /// MX, SOA, NS and address records.
+        "DNS records" dns: DnsFacts,
+        /// SPF (RFC 7208).
+        "SPF" spf: SpfFacts,
+        /// DMARC (RFC 9989, with notes for RFC 7489 receivers).
+        "DMARC" dmarc: DmarcFacts,
+        /// DKIM keys (RFC 6376).
+        "DKIM" dkim: DkimFacts,
+        /// MTA-STS (RFC 8461).
+        "MTA-STS" mta_sts: MtaStsFacts,
+        /// SMTP TLS reporting (RFC 8460).
+        "TLS-RPT" tls_rpt: TlsRptFacts,
+        /// DANE for SMTP (RFC 7672).
+        "DANE" dane: DaneFacts,
+        /// Brand indicators (BIMI draft).
+        "BIMI" bimi: BimiFacts,
+        /// Certification authority authorisation (RFC 8659).
+        "CAA" caa: CaaFacts,
+    }
+
+    /// Whether the domain takes part in mail, computed once so that no rule derives it again.
+    pub struct MailFacts {
+        /// Whether the domain sends mail: declared in the inventory; otherwise false when SPF authorises nobody (`v=spf1 -all`), true when SPF authorises somebody or a usable DKIM key is published.
+        "domain sends mail" sends: Fact<bool>,
+        /// Whether the domain receives mail: declared in the inventory; otherwise from MX records, the null MX (RFC 7505) and the implicit MX (RFC 5321 section 5.1).
+        "domain receives mail" receives: Fact<bool>,
+        /// Whether the domain neither sends nor receives mail: declared `parked` in the inventory, or both of the above are false.
+        "domain is parked" parked: Fact<bool>,
+        /// Whether the domain is an organisational domain by the public suffix list.
+        "domain is an organisational domain" organisational: Fact<bool>,
+        /// Whether the domain name is an internationalised name, and so is used in its A-label form (RFC 5890).
+        "domain is internationalised" internationalised: Fact<bool>,
+    }
+
+    /// What the inventory says about the domain. Absent where the inventory is silent or there is none.
+    pub struct InventoryFacts {
+        /// Whether an inventory was given and lists this domain.
+        "domain is in the inventory" listed: Fact<bool>,
+        /// Mail exchangers that the inventory expects.
+        "MX hosts in the inventory" mx: Fact<Vec<Name>>,
+        /// DKIM selectors that the inventory expects.
+        "DKIM selectors in the inventory" dkim_selectors: Fact<Vec<String>>,
+        /// Name servers that the inventory expects.
+        "name servers in the inventory" ns: Fact<Vec<Name>>,
+        /// Addresses that send mail for the domain, each with the SPF result it gets.
+        "sending hosts in the inventory" senders: Fact<List<SenderFacts>>,
+    }
+
+    /// An address that the inventory says sends mail for the domain.
+    pub struct SenderFacts label ip {
+        /// The sending address.
+        "sending address" ip: Fact<IpAddr>,
+        /// Result of `check_host()` (RFC 7208 section 4) for this address with the domain as MAIL FROM.
+        "SPF result" spf: Fact<SpfVerdict>,
+    }
+
+    /// DNS records that matter to mail beside the policy records.
+    pub struct DnsFacts {
+        /// MX records (RFC 5321 section 5.1), including a null MX.
+        "MX records" mx: Fact<List<MxFacts>>,
+        /// Whether a null MX (RFC 7505) is published.
+        "null MX" null_mx: Fact<bool>,
+        /// Whether a null MX stands beside other MX records, which RFC 7505 section 3 forbids.
+        "null MX beside other MX records" null_mx_mixed: Fact<bool>,
+        /// Whether there is no MX record but an address record, so that the domain itself is the mail exchanger (RFC 5321 section 5.1).
+        "implicit MX" implicit_mx: Fact<bool>,
+        /// Addresses of the domain itself.
+        "addresses of the domain" addresses: Fact<Vec<IpAddr>>,
+        /// Target of a CNAME at the domain itself.
+        "CNAME at the domain" cname: Fact<Name>,
+        /// Whether a CNAME stands beside other records of the same name (RFC 1034 section 3.6.2).
+        "CNAME beside other records" cname_mixed: Fact<bool>,
+        /// Name servers of the zone that holds the domain.
+        "name servers" ns: Fact<List<NsFacts>>,
+        /// Start of authority of the zone that holds the domain.
+        "SOA" soa: SoaFacts,
+        /// Names in the mail records of the domain that seem to lack their final dot, such as `mail.example.com.example.com` (RFC 1035 section 5.1).
+        "names that seem to lack the final dot" undotted: Fact<Vec<Name>>,
+        /// Whether a wildcard (`*`) below the domain answers TXT questions, and so may answer for `_dmarc` and selectors (RFC 4592).
+        "wildcard TXT record" wildcard_txt: Fact<bool>,
+        /// Whether a wildcard (`*`) below the domain answers MX questions.
+        "wildcard MX record" wildcard_mx: Fact<bool>,
+        /// Smallest TTL among the MX, SPF and DMARC records of the domain.
+        "smallest TTL of the mail records" mail_ttl: Fact<Seconds>,
+    }
+
+    /// One MX record.
+    pub struct MxFacts label host {
+        /// The mail exchanger.
+        "MX host" host: Fact<Name>,
+        /// Preference; lower is tried first (RFC 5321 section 5.1).
+        "MX preference" preference: Fact<i64>,
+        /// Whether the record is the null MX, `.` (RFC 7505).
+        "record is a null MX" null: Fact<bool>,
+        /// Whether the target is an IP address written as a name (RFC 1035 section 3.3.9).
+        "MX target is an address" address_literal: Fact<bool>,
+        /// Whether the target is an alias (RFC 2181 section 10.3, RFC 5321 section 5.1).
+        "MX target is a CNAME" cname: Fact<bool>,
+        /// Whether the target looks as if its final dot was forgotten (RFC 1035 section 5.1).
+        "MX target seems to lack the final dot" undotted: Fact<bool>,
+        /// Addresses of the target.
+        "addresses of the MX host" addresses: Fact<Vec<IpAddr>>,
+        /// Addresses of the target that cannot be reached from the Internet: private, loopback, documentation and other special-purpose ranges (RFC 6890).
+        "special-purpose addresses of the MX host" special_addresses: Fact<Vec<IpAddr>>,
+    }
+
+    /// One name server of the zone.
+    pub struct NsFacts label host {
+        /// The name server.
+        "name server" host: Fact<Name>,
+        /// Whether the target is an alias (RFC 2181 section 10.3).
+        "name server is a CNAME" cname: Fact<bool>,
+        /// Addresses of the name server.
+        "addresses of the name server" addresses: Fact<Vec<IpAddr>>,
+    }
+
+    /// Start of authority (RFC 1035 section 3.3.13).
+    pub struct SoaFacts {
+        /// Primary name server.
+        "SOA primary server" mname: Fact<Name>,
+        /// Mailbox of the responsible person, as a domain name.
+        "SOA contact" rname: Fact<Name>,
+        /// Serial number. Its form is a habit, never an error (RFC 1982).
+        "SOA serial" serial: Fact<i64>,
+        /// Seconds between refreshes by secondaries (RFC 1912 section 2.2).
+        "SOA refresh" refresh: Fact<Seconds>,
+        /// Seconds before a failed refresh is tried again.
+        "SOA retry" retry: Fact<Seconds>,
+        /// Seconds until secondaries stop answering without refresh.
+        "SOA expire" expire: Fact<Seconds>,
+        /// Negative caching time (RFC 2308 section 5).
+        "SOA minimum" minimum: Fact<Seconds>,
+    }
+
+    /// SPF records of the domain and what follows from them (RFC 7208).
+    pub struct SpfFacts {
+        /// How many TXT records begin with the version `v=spf1` (RFC 7208 section 4.5). More than one is a permanent error.
+        "SPF records" record_count: Fact<i64>,
+        /// Text of the record, character-strings joined without spaces (RFC 7208 section 3.3). Absent without a record; with several, the first.
+        "SPF record" text: Fact<String>,
+        /// Whether there is exactly one record and it follows the grammar (RFC 7208 section 4.6).
+        "SPF record is valid" valid: Fact<bool>,
+        /// What is wrong with the record. Absent when it is valid.
+        "SPF error" error: Fact<String>,
+        /// TXT records that look like SPF but are not, for example with a leading space or `v=spf1;` (RFC 7208 section 4.5).
+        "records that almost are SPF" near_misses: Fact<Vec<String>>,
+        /// Qualifier of `all`, including through `redirect` (RFC 7208 sections 5.1 and 6.1). Absent when neither ends the record.
+        "SPF `all` qualifier" all: Fact<SpfQualifier>,
+        /// Target of `redirect` that applies (RFC 7208 section 6.1).
+        "SPF redirect" redirect: Fact<Name>,
+        /// Whether the record authorises no sender at all (`v=spf1 -all`).
+        "SPF authorises nobody" none_authorised: Fact<bool>,
+        /// Terms of the record itself that cause DNS lookups: include, a, mx, ptr, exists, redirect (RFC 7208 section 4.6.4).
+        "SPF DNS lookups of the record itself" lookups_direct: Fact<i64>,
+        /// Worst-case number of terms that cause DNS lookups, through all includes and the redirect; each occurrence counts (RFC 7208 section 4.6.4).
+        "SPF DNS lookups" lookups: Fact<i64>,
+        /// Number of lookups without answer (NXDOMAIN or NODATA) among those that do not depend on the message (RFC 7208 section 4.6.4).
+        "SPF void lookups" void_lookups: Fact<i64>,
+        /// Every domain reached by `include` and `redirect`, at any depth.
+        "SPF includes" includes: Fact<List<SpfIncludeFacts>>,
+        /// Shortest prefix length among `ip4` networks that can pass, own and included.
+        "widest SPF IPv4 prefix" widest_ip4: Fact<i64>,
+        /// Shortest prefix length among `ip6` networks that can pass, own and included.
+        "widest SPF IPv6 prefix" widest_ip6: Fact<i64>,
+        /// Whether `ptr` is used, which RFC 7208 section 5.5 says should not be.
+        "SPF uses `ptr`" ptr: Fact<bool>,
+        /// Whether terms stand after `all`, where they are ignored (RFC 7208 section 5.1).
+        "terms after `all`" terms_after_all: Fact<bool>,
+        /// Whether `redirect` stands beside `all`, where it is ignored (RFC 7208 section 6.1).
+        "redirect beside `all`" redirect_ignored: Fact<bool>,
+        /// Whether the record uses macros, so that its result depends on the message (RFC 7208 section 7).
+        "SPF uses macros" macros: Fact<bool>,
+        /// Whether a record of the obsolete type SPF (99) is published (RFC 7208 section 3.1).
+        "SPF record of type 99" type99: Fact<bool>,
+        /// Length of the record in octets (RFC 7208 section 3.4 suggests at most 450 to fit one UDP answer).
+        "length of the SPF record" length: Fact<i64>,
+    }
+
+    /// A domain whose SPF record is reached from the assessed one.
+    pub struct SpfIncludeFacts label domain {
+        /// The included domain.
+        "included domain" domain: Fact<Name>,
+        /// Whether the included domain publishes exactly one valid SPF record; otherwise the include is a permanent error (RFC 7208 section 5.2).
+        "included SPF record is valid" valid: Fact<bool>,
+        /// How deep the include is nested; 1 for one in the record itself.
+        "depth of the include" depth: Fact<i64>,
+    }
+
+    /// The DMARC record that applies to the domain and what it says.
+    pub struct DmarcFacts {
+        /// How many DMARC records stand at `_dmarc.<domain>` itself. With more than one, all are discarded (RFC 9989 section 4.10).
+        "DMARC records at the domain itself" record_count: Fact<i64>,
+        /// Text of the record that applies, own or inherited.
+        "DMARC record" text: Fact<String>,
+        /// Whether the record that applies is well-formed. Absent when there is none.
+        "DMARC record is valid" valid: Fact<bool>,
+        /// What is wrong with the record. Absent when it is valid.
+        "DMARC error" error: Fact<String>,
+        /// TXT records at `_dmarc` that look like DMARC but are not, for example `v=dmarc1` (RFC 9989 section 4.7).
+        "records that almost are DMARC" near_misses: Fact<Vec<String>>,
+        /// Policy in force for the domain: its own `p`, or the `sp` (then `p`) of the record it inherits (RFC 9989 section 4.10.1). Absent when no record applies.
+        "DMARC policy" policy: Fact<DmarcPolicy>,
+        /// Policy in force for existing subdomains without a record of their own.
+        "DMARC policy for subdomains" subdomain_policy: Fact<DmarcPolicy>,
+        /// Policy in force for subdomains that do not exist (`np`, then `sp`, then `p`; RFC 9989 section 4.7).
+        "DMARC policy for non-existent subdomains" nonexistent_policy: Fact<DmarcPolicy>,
+        /// Policy after `t=y`, which asks receivers to apply one level less (RFC 9989 section 4.7).
+        "DMARC policy after test mode" effective_policy: Fact<DmarcPolicy>,
+        /// Whether the record comes from a parent domain.
+        "DMARC record is inherited" inherited: Fact<bool>,
+        /// Domain whose record applies.
+        "domain of the DMARC record" record_domain: Fact<Name>,
+        /// Organisational domain by the DNS tree walk (RFC 9989 section 4.10.2).
+        "organisational domain by tree walk" org_domain: Fact<Name>,
+        /// Organisational domain by the public suffix list (RFC 7489 section 3.2).
+        "organisational domain by public suffix list" org_domain_psl: Fact<Name>,
+        /// Whether both ways of finding the organisational domain agree.
+        "organisational domains agree" org_domains_agree: Fact<bool>,
+        /// Whether `t=y` asks receivers for test mode (RFC 9989 section 4.7).
+        "DMARC test mode" testing: Fact<bool>,
+        /// Value of `pct`, which left the standard with RFC 9989 but is honoured by RFC 7489 receivers. Absent when not stated.
+        "DMARC percentage (pct=)" percent: Fact<i64>,
+        /// DKIM alignment mode.
+        "DKIM alignment" adkim: Fact<Alignment>,
+        /// SPF alignment mode.
+        "SPF alignment" aspf: Fact<Alignment>,
+        /// Whether `psd=y` marks a public suffix domain.
+        "public suffix domain (psd=y)" psd: Fact<bool>,
+        /// Addresses for aggregate reports.
+        "aggregate report addresses" rua: Fact<List<ReportAddressFacts>>,
+        /// Addresses for failure reports.
+        "failure report addresses" ruf: Fact<List<ReportAddressFacts>>,
+        /// Tags that RFC 9989 does not define, and obsolete ones, by name.
+        "unknown or obsolete DMARC tags" unknown_tags: Fact<Vec<String>>,
+        /// Whether `p` is the first tag after `v`, as RFC 7489 receivers expect.
+        "`p` follows `v` directly" policy_second: Fact<bool>,
+    }
+
+    /// A report address of a DMARC record.
+    pub struct ReportAddressFacts label uri {
+        /// The address as published.
+        "report address" uri: Fact<String>,
+        /// Whether the address is a usable `mailto:` URI (RFC 9989 section 4.6).
+        "report address is usable" valid: Fact<bool>,
+        /// Domain of the mailbox.
+        "domain of the report address" domain: Fact<Name>,
+        /// Whether the mailbox lies in another organisational domain (RFC 9990 section 4).
+        "report address is external" external: Fact<bool>,
+        /// Whether the other organisation authorises reports with a `_report._dmarc` record (RFC 9990 section 4). True where none is needed.
+        "external report address is authorised" authorised: Fact<bool>,
+    }
+
+    /// DKIM keys found under `_domainkey.<domain>` (RFC 6376 section 3.6).
+    pub struct DkimFacts {
+        /// All keys of the selectors that are known: those in the zone and those in the inventory. Selectors cannot be discovered from outside (RFC 6376 section 3.1).
+        "DKIM keys" keys: Fact<List<DkimKeyFacts>>,
+        /// Whether at least one published key can protect mail: valid, not revoked, not in test mode.
+        "usable DKIM key" usable: Fact<bool>,
+        /// Selectors that the inventory expects and DNS lacks.
+        "missing DKIM selectors" missing_selectors: Fact<Vec<String>>,
+        /// Whether a wildcard below `_domainkey` answers for every selector (RFC 4592).
+        "wildcard below `_domainkey`" wildcard: Fact<bool>,
+    }
+
+    /// One DKIM selector.
+    pub struct DkimKeyFacts label selector {
+        /// The selector.
+        "DKIM selector" selector: Fact<String>,
+        /// How many TXT records stand at the selector; more than one gives undefined results (RFC 6376 section 3.6.2.2).
+        "DKIM records at the selector" record_count: Fact<i64>,
+        /// Text of the key record.
+        "DKIM key record" text: Fact<String>,
+        /// Whether the record follows the grammar and its key can be decoded, or is empty.
+        "DKIM record is valid" valid: Fact<bool>,
+        /// What is wrong with the record. Absent when it is valid.
+        "DKIM error" error: Fact<String>,
+        /// Algorithm of the key.
+        "DKIM key type" key_type: Fact<DkimKeyType>,
+        /// Size of the key in bits, decoded from the key itself. Absent for revoked keys.
+        "DKIM key size" bits: Fact<i64>,
+        /// Whether `p=` is empty, which revokes the key (RFC 6376 section 3.6.1).
+        "DKIM key is revoked" revoked: Fact<bool>,
+        /// Whether `t=y` says that the domain tests DKIM (RFC 6376 section 3.6.1).
+        "DKIM key is in test mode" testing: Fact<bool>,
+        /// Whether `h=` allows SHA-1 and not SHA-256, or names SHA-1 at all (RFC 8301 section 3.1).
+        "DKIM key names SHA-1" sha1: Fact<bool>,
+        /// Whether `s=` includes e-mail.
+        "DKIM key is for e-mail" email: Fact<bool>,
+        /// Target of a CNAME at the selector.
+        "CNAME at the selector" cname: Fact<Name>,
+    }
+
+    /// MTA-STS record and policy (RFC 8461).
+    pub struct MtaStsFacts {
+        /// How many TXT records at `_mta-sts.<domain>` begin with `v=STSv1`. Anything but one means no policy (RFC 8461 section 3.1).
+        "MTA-STS records" record_count: Fact<i64>,
+        /// Text of the record.
+        "MTA-STS record" text: Fact<String>,
+        /// Whether there is exactly one record and it follows the grammar.
+        "MTA-STS record is valid" valid: Fact<bool>,
+        /// What is wrong with the record. Absent when it is valid.
+        "MTA-STS error" error: Fact<String>,
+        /// Value of `id`.
+        "MTA-STS policy id" id: Fact<String>,
+        /// Whether `mta-sts.<domain>` has an address or alias, so that the policy can be fetched (RFC 8461 section 3.3).
+        "policy host exists" policy_host: Fact<bool>,
+        /// The policy itself; collected where a policy file or the network is available.
+        "MTA-STS policy" policy: MtaStsPolicyFacts,
+    }
+
+    /// The policy document of MTA-STS (RFC 8461 section 3.2).
+    pub struct MtaStsPolicyFacts {
+        /// Whether the document follows the grammar.
+        "MTA-STS policy is valid" valid: Fact<bool>,
+        /// What is wrong with the document. Absent when it is valid.
+        "MTA-STS policy error" error: Fact<String>,
+        /// Mode.
+        "MTA-STS mode" mode: Fact<MtaStsMode>,
+        /// How long senders may cache the policy.
+        "MTA-STS max_age" max_age: Fact<Seconds>,
+        /// Patterns of `mx`.
+        "MTA-STS mx patterns" mx: Fact<Vec<String>>,
+        /// MX hosts of the domain that no pattern matches (RFC 8461 section 4.1).
+        "MX hosts that the MTA-STS policy does not cover" uncovered_mx: Fact<Vec<Name>>,
+    }
+
+    /// TLS-RPT record (RFC 8460 section 3).
+    pub struct TlsRptFacts {
+        /// How many TXT records at `_smtp._tls.<domain>` begin with `v=TLSRPTv1`. Anything but one means no reporting.
+        "TLS-RPT records" record_count: Fact<i64>,
+        /// Text of the record.
+        "TLS-RPT record" text: Fact<String>,
+        /// Whether there is exactly one record and it follows the grammar.
+        "TLS-RPT record is valid" valid: Fact<bool>,
+        /// What is wrong with the record. Absent when it is valid.
+        "TLS-RPT error" error: Fact<String>,
+        /// Where reports go.
+        "TLS-RPT addresses" rua: Fact<Vec<String>>,
+    }
+
+    /// TLSA records of the MX hosts (RFC 7672).
+    pub struct DaneFacts {
+        /// TLSA records at `_25._tcp.<mx host>` for all MX hosts that this run can look up.
+        "TLSA records" tlsa: Fact<List<TlsaFacts>>,
+        /// MX hosts without a TLSA record.
+        "MX hosts without TLSA records" hosts_without: Fact<Vec<Name>>,
+    }
+
+    /// One TLSA record.
+    pub struct TlsaFacts label owner {
+        /// Name of the record, such as `_25._tcp.mx.example.org`.
+        "name of the TLSA record" owner: Fact<Name>,
+        /// Certificate usage, 0 to 3 (RFC 6698 section 2.1.1).
+        "TLSA certificate usage" usage: Fact<i64>,
+        /// Selector (RFC 6698 section 2.1.2).
+        "TLSA selector" selector: Fact<i64>,
+        /// Matching type (RFC 6698 section 2.1.3).
+        "TLSA matching type" matching_type: Fact<i64>,
+        /// Whether SMTP clients can use the record: usage 2 or 3, known selector and matching type, data of the right length (RFC 7672 section 3.1).
+        "TLSA record is usable for SMTP" usable: Fact<bool>,
+        /// What is wrong with the record. Absent when it is usable.
+        "TLSA error" error: Fact<String>,
+    }
+
+    /// BIMI assertion record at `default._bimi.<domain>`.
+    pub struct BimiFacts {
+        /// How many TXT records begin with `v=BIMI1`.
+        "BIMI records" record_count: Fact<i64>,
+        /// Text of the record.
+        "BIMI record" text: Fact<String>,
+        /// Whether there is exactly one record and it follows the grammar.
+        "BIMI record is valid" valid: Fact<bool>,
+        /// What is wrong with the record. Absent when it is valid.
+        "BIMI error" error: Fact<String>,
+        /// Whether the record declines to publish an indicator (`l=` and `a=` empty).
+        "BIMI is declined" declined: Fact<bool>,
+        /// Location of the indicator.
+        "BIMI indicator" location: Fact<String>,
+        /// Location of the evidence document.
+        "BIMI evidence" evidence: Fact<String>,
+    }
+
+    /// CAA records that apply to the domain (RFC 8659 section 3: the closest ancestor that has any).
+    pub struct CaaFacts {
+        /// The records.
+        "CAA records" records: Fact<List<CaaRecordFacts>>,
+        /// Name at which they stand.
+        "name of the CAA records" record_domain: Fact<Name>,
+        /// Whether `issuemail` (RFC 9495) restricts S/MIME certificates.
+        "CAA restricts S/MIME" issuemail: Fact<bool>,
+    }
+
+    /// One CAA record.
+    pub struct CaaRecordFacts label value {
+        /// Property tag, in lower case.
+        "CAA tag" tag: Fact<String>,
+        /// Value as published.
+        "CAA value" value: Fact<String>,
+        /// Whether the record is marked critical.
+        "CAA record is critical" critical: Fact<bool>,
+        /// Whether the tag is one that RFC 8659, RFC 8657 or RFC 9495 defines.
+        "CAA tag is known" known: Fact<bool>,
+    }
+}

@@ -1,0 +1,126 @@
+//! The snapshot: what one run collected, as one document between the world and the judgement.
+//!
+//! Targets are streamed through collection and evaluation one by one, so the snapshot of a large repository need not
+//! exist in memory as a whole; what accompanies all targets (files, coverage) does.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{DomainFacts, Group, Schema, ServiceFacts};
+use crate::diag::{Diagnostic, Span};
+
+words! {
+    /// Kinds of things that are assessed.
+    pub enum Target unordered {
+        /// A mail domain.
+        Domain = "domain",
+        /// A host.
+        Host = "host",
+        /// A service: one port of one host.
+        Service = "service",
+        /// A message.
+        Message = "message",
+        /// A server whose configuration or logs were handed over.
+        System = "system",
+        /// The organisation as a whole.
+        Organisation = "organisation",
+    }
+}
+
+facts! {
+    /// Facts about an organisation. Rules about it are manual in this version; only its name is known.
+    pub struct OrganisationFacts {
+        /// Name of the organisation in the inventory.
+        "name of the organisation" name: super::Fact<String>,
+    }
+}
+
+impl Target {
+    /// The facts that exist for this kind; kinds without facts yet share the organisation's.
+    pub fn schema(self) -> &'static super::GroupSchema {
+        match self {
+            Target::Domain => DomainFacts::SCHEMA,
+            Target::Service => ServiceFacts::SCHEMA,
+            Target::Host | Target::Message | Target::System | Target::Organisation => OrganisationFacts::SCHEMA,
+        }
+    }
+}
+
+/// The facts of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum TargetFacts {
+    /// A mail domain.
+    Domain(Box<DomainFacts>),
+    /// A service.
+    Service(Box<ServiceFacts>),
+    /// An organisation.
+    Organisation(Box<OrganisationFacts>),
+}
+
+impl TargetFacts {
+    /// The kind of the target.
+    pub fn kind(&self) -> Target {
+        match self {
+            TargetFacts::Domain(_) => Target::Domain,
+            TargetFacts::Service(_) => Target::Service,
+            TargetFacts::Organisation(_) => Target::Organisation,
+        }
+    }
+
+    /// The facts, for reading by path.
+    pub fn group(&self) -> &dyn Group {
+        match self {
+            TargetFacts::Domain(facts) => facts.as_ref(),
+            TargetFacts::Service(facts) => facts.as_ref(),
+            TargetFacts::Organisation(facts) => facts.as_ref(),
+        }
+    }
+}
+
+/// What a run looked at, and what it could not look at. Nothing disappears: every path, name and record that was not
+/// judged is listed here with a reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// Files and zones that were read.
+    pub sources: Vec<SourceRead>,
+    /// Files that were found and not read as DNS data.
+    pub ignored: Vec<Ignored>,
+    /// Names whose records are not known from the files, with the reason.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Messages about the sources: lines that could not be read, suspicious names.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A zone that was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SourceRead {
+    /// Path of the file or folder.
+    pub path: String,
+    /// Format, such as `bind` or `octodns`.
+    pub format: String,
+    /// Name of the zone.
+    pub zone: String,
+    /// Number of records read.
+    pub records: u64,
+}
+
+/// A file that was not read as DNS data.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Ignored {
+    /// Path of the file.
+    pub path: String,
+    /// Why it was ignored.
+    pub reason: String,
+}
+
+/// A name, or all names below one, whose records are not known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct NotEvaluated {
+    /// The name; `*.example.org` for everything below a name; the zone when a name cannot be told.
+    pub name: String,
+    /// Why, such as "$INCLUDE of a file that is not in the repository".
+    pub reason: String,
+    /// Where in the files.
+    pub span: Option<Span>,
+}

@@ -1,0 +1,117 @@
+//! The inventory: what an organisation owns and expects (`mailvet.yaml`).
+//!
+//! It declares domains with their use of mail, mail exchangers, sending addresses, DKIM selectors, and where DNS data,
+//! profile and waivers are. It is written by people, so every mistake is answered with place, snippet and help, and each
+//! domain keeps the position of its entry for reports. It reads no other file: commands resolve the paths it names.
+
+use std::net::IpAddr;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::diag::Span;
+use crate::mail::Name;
+
+/// What an organisation owns and expects.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Inventory {
+    /// Version of this format; 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<u32>,
+    /// The organisation, as reports name it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub organisation: Option<Organisation>,
+    /// Mail domains.
+    pub domains: Vec<Domain>,
+    /// Addresses that send mail for every domain that sends.
+    pub senders: Vec<Sender>,
+    /// Where DNS data comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dns: Option<DnsInput>,
+    /// Profile file, relative to the inventory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Waiver files, relative to the inventory.
+    pub waivers: Vec<String>,
+    /// Answer files, relative to the inventory.
+    pub answers: Vec<String>,
+}
+
+/// The organisation, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Organisation {
+    /// Its name.
+    pub name: String,
+}
+
+/// Where DNS data comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DnsInput {
+    /// Files and folders of DNS-as-code, relative to the inventory.
+    pub files: Vec<String>,
+}
+
+/// What a domain does with mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// The domain sends mail.
+    Sends,
+    /// The domain receives mail.
+    Receives,
+    /// The domain does neither.
+    Parked,
+}
+
+/// One mail domain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Domain {
+    /// Its name.
+    pub name: Name,
+    /// What it does with mail. `[parked]` excludes the others; an empty list says nothing.
+    #[serde(default)]
+    pub roles: Vec<Role>,
+    /// Mail exchangers that DNS must list, no more and no fewer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mx: Option<Vec<Name>>,
+    /// Name servers that DNS must list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ns: Option<Vec<Name>>,
+    /// DKIM selectors that must be published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dkim_selectors: Option<Vec<String>>,
+    /// Addresses that send mail for this domain, beside those of all domains.
+    #[serde(default)]
+    pub senders: Vec<Sender>,
+    /// File with the MTA-STS policy as served, relative to the inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mta_sts_policy: Option<String>,
+    /// Who answers for the domain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Position of the entry in the inventory file.
+    #[serde(skip)]
+    pub span: Option<Span>,
+}
+
+/// An address that sends mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sender {
+    /// The address.
+    pub ip: IpAddr,
+    /// What it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl Inventory {
+    /// The entry of a domain.
+    pub fn domain(&self, name: &Name) -> Option<&Domain> {
+        self.domains.iter().find(|domain| domain.name == *name)
+    }
+}

@@ -1,0 +1,9 @@
+//! What the RFCs say about mail records: grammar and types of SPF, DKIM, DMARC, MTA-STS, TLS-RPT, TLSA, BIMI, CAA, MX
+//! and names.
+//!
+//! Every parsed part knows its byte range in the record text. Malformed is a value with a reason and a position, never
+//! "absent". No I/O and no judgement: a parser never says that something is weak, only what it says.
+
+pub mod name;
+
+pub use name::{Name, NameError};

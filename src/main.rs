@@ -1,0 +1,3 @@
+//! The `mailvet` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Every generated file, from one list, in three modes: write, check, print.

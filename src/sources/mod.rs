@@ -1,0 +1,10 @@
+//! Where DNS data comes from: BIND zone text, octoDNS YAML, later live servers; one file per format.
+//!
+//! Every format ends in the same [`Record`]s, whose positions reach down to the single characters of a TXT value. The
+//! [`RecordSource`] is the seam behind which collectors look names up; the offline source answers like an authoritative
+//! server. Nothing here judges, and nothing is dropped in silence: what is not read is a diagnostic, an ignored file or
+//! a name that is "not evaluated".
+
+pub mod record;
+
+pub use record::{Alias, Answer, Outcome, RData, Record, RecordSource, RecordType, Soa, Text};

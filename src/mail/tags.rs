@@ -5,6 +5,22 @@
 
 use std::ops::Range;
 
+/// Something in a record that does not follow its grammar: what is wrong, and the characters it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong, without a final full stop.
+    pub reason: String,
+    /// Byte range in the record text.
+    pub range: Range<usize>,
+}
+
+impl Problem {
+    /// A problem with a range of the record text.
+    pub fn new(reason: impl Into<String>, range: Range<usize>) -> Problem {
+        Problem { reason: reason.into(), range }
+    }
+}
+
 /// One part of a tag list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tag<'a> {
@@ -46,11 +62,7 @@ fn tag(text: &str, part: Range<usize>) -> Option<Tag<'_>> {
         return None;
     }
     let (name_range, value_range, has_value) = match text[whole.clone()].find('=') {
-        Some(at) => (
-            trim(text, whole.start..whole.start + at),
-            trim(text, whole.start + at + 1..whole.end),
-            true,
-        ),
+        Some(at) => (trim(text, whole.start..whole.start + at), trim(text, whole.start + at + 1..whole.end), true),
         None => (whole.clone(), whole.end..whole.end, false),
     };
     Some(Tag { name: &text[name_range.clone()], value: &text[value_range.clone()], name_range, value_range, has_value })

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Name;
-use super::tags::{Problem, tags};
+use super::tags::{Problem, empty_field, extension_problem, is_extension_name, tags};
 
 /// Longest cache time in seconds (RFC 8461 section 3.2).
 const MAX_AGE: u64 = 31_557_600;
@@ -36,6 +36,7 @@ pub fn near_miss(text: &str) -> Option<&'static str> {
 /// Reads the DNS record.
 pub fn parse(text: &str) -> Record {
     let mut record = Record { id: None, id_range: None, problems: Vec::new() };
+    record.problems.extend(empty_field(text));
     for tag in tags(text) {
         match tag.name {
             "id" if record.id.is_some() => record.problems.push(Problem::new("`id` stands twice", tag.range())),
@@ -53,11 +54,8 @@ pub fn parse(text: &str) -> Record {
                 record.id_range = Some(tag.value_range);
             }
             "v" => {}
-            _ if !tag.has_value => {
-                record.problems.push(Problem::new(format!("`{}` has no value", tag.name), tag.range()))
-            }
-            // RFC 8461 section 3.1: sts-extension fields are ignored.
-            _ => {}
+            // RFC 8461 section 3.1: extension fields are ignored, but must follow the grammar.
+            _ => record.problems.extend(extension_problem(&tag)),
         }
     }
     if record.id.is_none() {
@@ -149,14 +147,17 @@ pub fn parse_policy(text: &str) -> Policy {
                 policy.max_age_range = Some(range);
             }
             "mx" => {
-                let host = value.strip_prefix("*.").unwrap_or(value);
-                if Name::parse(host).is_err() || host.contains('*') {
+                if !is_host(value.strip_prefix("*.").unwrap_or(value)) {
                     policy.problems.push(Problem::new("`mx` must be a host name or `*.` and a domain", range.clone()));
                 }
                 policy.mx.push((value.to_owned(), range));
             }
             "mode" | "max_age" => policy.problems.push(Problem::new(format!("`{key}` stands twice"), line_range)),
-            // RFC 8461 section 3.2: unknown keys are ignored.
+            // RFC 8461 section 3.2: unknown keys are ignored, but must follow the grammar.
+            _ if !is_extension_name(key) => {
+                policy.problems.push(Problem::new("a key is 1 to 32 letters, digits, `_`, `-` and `.`", line_range));
+            }
+            _ if value.is_empty() => policy.problems.push(Problem::new(format!("`{key}` has no value"), line_range)),
             _ => {}
         }
     }
@@ -177,6 +178,17 @@ pub fn parse_policy(text: &str) -> Policy {
         missing("mx");
     }
     policy
+}
+
+/// Whether a text is a host name in A-label form (RFC 8461 section 3.2, by RFC 5321 section 4.1.2: `Domain`).
+fn is_host(text: &str) -> bool {
+    text.split('.').all(|label| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    })
 }
 
 /// Whether a pattern of the policy covers a host (RFC 8461 section 4.1): `*.` stands for exactly one label.

@@ -68,6 +68,41 @@ fn tag(text: &str, part: Range<usize>) -> Option<Tag<'_>> {
     Some(Tag { name: &text[name_range.clone()], value: &text[value_range.clone()], name_range, value_range, has_value })
 }
 
+/// What is wrong with a field that MTA-STS and TLS-RPT allow as an extension (RFC 8461 section 3.1, RFC 8460 section 3):
+/// a name of at most 32 letters, digits, `_`, `-` and `.`, and a value of visible characters without `=` and `;`.
+pub fn extension_problem(tag: &Tag<'_>) -> Option<Problem> {
+    if !is_extension_name(tag.name) {
+        return Some(Problem::new("a field name is 1 to 32 letters, digits, `_`, `-` and `.`", tag.name_range.clone()));
+    }
+    if tag.value.is_empty() {
+        return Some(Problem::new(format!("`{}` has no value", tag.name), tag.range()));
+    }
+    let visible = tag.value.bytes().all(|byte| matches!(byte, 0x21..=0x3a | 0x3c | 0x3e..=0x7e));
+    (!visible).then(|| {
+        Problem::new("a field value has visible characters only, without `=` and spaces", tag.value_range.clone())
+    })
+}
+
+/// Whether a word can be the name of an extension field (RFC 8461 section 3.1).
+pub fn is_extension_name(name: &str) -> bool {
+    name.len() <= 32
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
+/// The first empty field between two semicolons, which the grammars of MTA-STS and TLS-RPT do not allow.
+pub fn empty_field(text: &str) -> Option<Problem> {
+    let mut start = 0;
+    let mut parts = text.split(';').peekable();
+    while let Some(part) = parts.next() {
+        if part.trim().is_empty() && parts.peek().is_some() {
+            return Some(Problem::new("a field between two semicolons is empty", start..start + part.len() + 1));
+        }
+        start += part.len() + 1;
+    }
+    None
+}
+
 /// The range without white space at both ends: space, tab, carriage return and line feed (RFC 6376 section 2.8).
 fn trim(text: &str, range: Range<usize>) -> Range<usize> {
     let white = |character: char| matches!(character, ' ' | '\t' | '\r' | '\n');

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tags::{Problem, tags};
+use super::tags::{Problem, empty_field, extension_problem, tags};
 
 /// A record as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub fn near_miss(text: &str) -> Option<&'static str> {
 /// Reads a record.
 pub fn parse(text: &str) -> Record {
     let mut record = Record { rua: Vec::new(), problems: Vec::new() };
+    record.problems.extend(empty_field(text));
     let mut seen = false;
     for tag in tags(text) {
         match tag.name {
@@ -49,11 +50,8 @@ pub fn parse(text: &str) -> Record {
                 }
             }
             "v" => {}
-            _ if !tag.has_value => {
-                record.problems.push(Problem::new(format!("`{}` has no value", tag.name), tag.range()))
-            }
-            // RFC 8460 section 3: tlsrpt-extension fields are ignored.
-            _ => {}
+            // RFC 8460 section 3: extension fields are ignored, but must follow the grammar.
+            _ => record.problems.extend(extension_problem(&tag)),
         }
     }
     if !seen {

@@ -4,6 +4,15 @@
 //! Every parsed part knows its byte range in the record text. Malformed is a value with a reason and a position, never
 //! "absent". No I/O and no judgement: a parser never says that something is weak, only what it says.
 
+pub mod bimi;
+pub mod caa;
+pub mod dkim;
+pub mod mta_sts;
+pub mod mx;
 pub mod name;
+pub mod special;
+pub mod tags;
+pub mod tls_rpt;
+pub mod tlsa;
 
 pub use name::{Name, NameError};

@@ -5,5 +5,6 @@
 //! "absent". No I/O and no judgement: a parser never says that something is weak, only what it says.
 
 pub mod name;
+pub mod spf;
 
 pub use name::{Name, NameError};

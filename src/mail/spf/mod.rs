@@ -7,17 +7,22 @@
 //! Nothing here judges, reads files or asks a network. A name that the supplier cannot see stays unknown: it becomes
 //! neither "no record" nor a temporary error.
 
+#[cfg(test)]
+mod cases;
 mod dns;
 mod evaluate;
+mod evaluation;
 #[cfg(test)]
 mod fake;
 mod macros;
 mod parse;
 mod reach;
 mod record;
+mod walk;
 
 pub use dns::{Lookup, Obstacle, SpfDns, fit_name, is_queryable, query_name};
-pub use evaluate::{Evaluation, Limits, Reason, Request, SpfResult, Step, StepOutcome, Trace, check_host};
+pub use evaluate::check_host;
+pub use evaluation::{Evaluation, Limits, Reason, Request, SpfResult, Step, StepOutcome, Trace};
 pub use macros::{DomainSpec, Expansion, Letter, MacroString, Part, PartKind};
 pub use reach::{
     AllInEffect, Certainty, Count, Gap, GapReason, LOOKUP_CEILING, Network, Place, Reach, Reached, ReachedState, Route,
@@ -31,6 +36,9 @@ pub use record::{
 
 /// Most terms that may cause DNS lookups in one evaluation (RFC 7208 section 4.6.4).
 pub const MAX_LOOKUPS: u32 = 10;
+
+/// Most MX hosts, and most reverse names, whose addresses are looked up (RFC 7208 section 4.6.4).
+pub const MAX_NAMES: usize = 10;
 
 /// Number of octets of `v=spf1`.
 const VERSION_LENGTH: usize = 6;

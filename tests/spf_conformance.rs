@@ -1,5 +1,7 @@
 //! SPF against test suites that nobody of this project wrote: the openspf suite for RFC 7208, and syntax vectors.
 
+#![expect(clippy::expect_used, reason = "a suite of another shape than expected must fail the test")]
+
 #[expect(unreachable_pub, reason = "each integration test is a crate of its own and shares this file")]
 mod support;
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 /// The folder of real inputs, if it is present: `MAILVET_SHARED_DATA`, else `../shared/data`, else `../../shared/data`.
 ///
 /// Says on standard output that a test is skipped when there is none.
+#[expect(clippy::print_stdout, reason = "a test that was skipped must say so")]
 pub fn shared_data() -> Option<PathBuf> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let candidates = [

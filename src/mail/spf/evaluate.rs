@@ -388,7 +388,9 @@ impl Check<'_> {
             Lookup::NoData | Lookup::NxDomain => return Validated { void: true, ..Validated::default() },
             // RFC 7208 section 5.5: with a DNS error the mechanism does not match.
             Lookup::TempError(_) => return Validated::default(),
-            Lookup::Unknown(obstacle) => return Validated { unseen: Some((reverse, obstacle)), ..Validated::default() },
+            Lookup::Unknown(obstacle) => {
+                return Validated { unseen: Some((reverse, obstacle)), ..Validated::default() };
+            }
         };
         let mut validated = Validated::default();
         let exact = DualPrefix::default();

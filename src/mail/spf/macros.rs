@@ -427,7 +427,8 @@ mod tests {
 
     #[test]
     fn domain_ends_follow_the_grammar() {
-        let good = ["a.example", "a.example.", "%{d}", "a.%{d2}", "%{d}.example", "a.xn--zckzah", "foo:bar/b.example", "a%%"];
+        let good =
+            ["a.example", "a.example.", "%{d}", "a.%{d2}", "%{d}.example", "a.xn--zckzah", "foo:bar/b.example", "a%%"];
         let bad = ["example", "example.", "a.123", "a.-com", "a.com-", "%{d}.", "%{d}example", "a..", "192.0.2.1", ""];
         for text in good {
             let mut errors = Vec::new();

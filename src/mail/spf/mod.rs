@@ -24,11 +24,11 @@ pub use dns::{Lookup, Obstacle, SpfDns, fit_name, is_queryable, query_name};
 pub use evaluate::check_host;
 pub use evaluation::{Evaluation, Limits, Reason, Request, SpfResult, Step, StepOutcome, Trace};
 pub use macros::{DomainSpec, Expansion, Letter, MacroString, Part, PartKind};
+pub use parse::parse;
 pub use reach::{
     AllInEffect, Certainty, Count, Gap, GapReason, LOOKUP_CEILING, Network, Place, Reach, Reached, ReachedState, Route,
     reach,
 };
-pub use parse::parse;
 pub use record::{
     DualPrefix, Ip4Network, Ip6Network, Mechanism, Modifier, Note, NoteKind, Prefix, Problem, Qualifier, Record,
     SyntaxError, Term, TermKind,
@@ -136,7 +136,9 @@ pub fn near_miss(text: &[u8]) -> Option<NearMiss> {
         return Some(NearMiss::NoVersionTag);
     }
     let squeezed: Vec<u8> = lower.iter().copied().filter(|byte| *byte != b' ').collect();
-    if [&b"v=spf1"[..], b"v:spf1", b"vspf1", b"v-spf1", b"v=sfp1", b"v=psf1"].iter().any(|form| squeezed.starts_with(form))
+    if [&b"v=spf1"[..], b"v:spf1", b"vspf1", b"v-spf1", b"v=sfp1", b"v=psf1"]
+        .iter()
+        .any(|form| squeezed.starts_with(form))
     {
         return Some(NearMiss::MisspeltVersion);
     }

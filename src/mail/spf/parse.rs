@@ -128,12 +128,7 @@ fn term_kind(
     }
 }
 
-fn modifier(
-    text: &[u8],
-    name: &Range<usize>,
-    value: Range<usize>,
-    errors: &mut Vec<SyntaxError>,
-) -> Option<Modifier> {
+fn modifier(text: &[u8], name: &Range<usize>, value: Range<usize>, errors: &mut Vec<SyntaxError>) -> Option<Modifier> {
     let name = &text[name.clone()];
     if name.eq_ignore_ascii_case(b"redirect") {
         parse_domain_spec(text, value, errors).map(Modifier::Redirect)
@@ -146,12 +141,7 @@ fn modifier(
 }
 
 /// Reads what follows the name of a mechanism: nothing, `:` and a value, `/` and prefix lengths.
-fn mechanism(
-    text: &[u8],
-    name: &Range<usize>,
-    rest: Range<usize>,
-    errors: &mut Vec<SyntaxError>,
-) -> Option<Mechanism> {
+fn mechanism(text: &[u8], name: &Range<usize>, rest: Range<usize>, errors: &mut Vec<SyntaxError>) -> Option<Mechanism> {
     let lower = text[name.clone()].to_ascii_lowercase();
     match lower.as_slice() {
         b"all" => nothing("all", rest, errors).map(|()| Mechanism::All),
@@ -279,9 +269,9 @@ fn prefix_length(
     let length = match &text[digits..range.end] {
         b"0" => Some(0),
         // RFC 7208 section 5.6: the grammar has no leading zero.
-        [b'1'..=b'9', rest @ ..] if rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) => {
-            text[digits..range.end].iter().try_fold(0u8, |number, digit| number.checked_mul(10)?.checked_add(digit - b'0'))
-        }
+        [b'1'..=b'9', rest @ ..] if rest.len() < 3 && rest.iter().all(u8::is_ascii_digit) => text[digits..range.end]
+            .iter()
+            .try_fold(0u8, |number, digit| number.checked_mul(10)?.checked_add(digit - b'0')),
         _ => None,
     };
     match length {
@@ -353,8 +343,7 @@ mod tests {
         assert_eq!(record.errors, []);
         let at = |range: &Range<usize>| &text[range.clone()];
         let terms: Vec<_> = record.terms.iter().map(|term| (at(&term.qualifier_range()), at(&term.name))).collect();
-        let expected =
-            [("-", "a"), ("", "ip4"), ("~", "mx"), ("", "include"), ("", "redirect"), ("", "x.y")];
+        let expected = [("-", "a"), ("", "ip4"), ("~", "mx"), ("", "include"), ("", "redirect"), ("", "x.y")];
         assert_eq!(terms, expected);
         let directives: Vec<_> = record.directives().collect();
         let Mechanism::A { domain: Some(domain), prefix } = directives[0].2 else { panic!("{directives:?}") };
@@ -396,7 +385,10 @@ mod tests {
     #[test]
     fn case_25_unknown_mechanism_is_an_error_with_a_hint() {
         let text = "v=spf1 ipv4:192.0.2.1 -all";
-        assert_eq!(error(text), Some(("ipv4", Problem::UnknownMechanism { name: "ipv4".into(), meant: Some("`ip4`") })));
+        assert_eq!(
+            error(text),
+            Some(("ipv4", Problem::UnknownMechanism { name: "ipv4".into(), meant: Some("`ip4`") }))
+        );
         assert_eq!(
             parse(text).errors[0].to_string(),
             "`ipv4` is no mechanism (RFC 7208 section 4.6); `ip4` was probably meant"
@@ -467,7 +459,11 @@ mod tests {
             ("ptr/0", "/0", Problem::ValueNotAllowed("ptr")),
             ("all:x", ":x", Problem::ValueNotAllowed("all")),
             ("-all.", "all.", Problem::UnknownMechanism { name: "all.".into(), meant: Some("`all`") }),
-            ("redirect:x.y", "redirect", Problem::UnknownMechanism { name: "redirect".into(), meant: Some("`redirect=`") }),
+            (
+                "redirect:x.y",
+                "redirect",
+                Problem::UnknownMechanism { name: "redirect".into(), meant: Some("`redirect=`") },
+            ),
             ("?redirect=x.y", "?redirect=x.y", Problem::QualifiedModifier),
             ("1up=foo", "1up=foo", Problem::NameMissing),
             ("=all", "=all", Problem::NameMissing),
@@ -507,7 +503,8 @@ mod tests {
         use super::super::*;
 
         /// Octets that records are made of, so that random texts get past the first character.
-        const ALPHABET: &[u8] = b"aamxptrincludexistsallipv4ip6redirectexp  ::==..//%%{{}}+-~?0123456789SLODIPVHrd_,;\x00\xff";
+        const ALPHABET: &[u8] =
+            b"aamxptrincludexistsallipv4ip6redirectexp  ::==..//%%{{}}+-~?0123456789SLODIPVHrd_,;\x00\xff";
 
         fn near_spf() -> impl Strategy<Value = Vec<u8>> {
             proptest::collection::vec(0..ALPHABET.len(), 0..80)
@@ -515,7 +512,11 @@ mod tests {
         }
 
         fn domain() -> impl Strategy<Value = String> {
-            prop_oneof!["[a-z]{1,6}\\.[a-z]{2,4}\\.?", "%\\{[slodipvhSD][1-9]?r?[-.+,/_=]{0,2}\\}(\\.[a-z]{2,3})?", "[a-z:/]{1,5}%%\\.xn--a"]
+            prop_oneof![
+                "[a-z]{1,6}\\.[a-z]{2,4}\\.?",
+                "%\\{[slodipvhSD][1-9]?r?[-.+,/_=]{0,2}\\}(\\.[a-z]{2,3})?",
+                "[a-z:/]{1,5}%%\\.xn--a"
+            ]
         }
 
         fn good_term() -> impl Strategy<Value = String> {

@@ -11,6 +11,7 @@ pub mod mta_sts;
 pub mod mx;
 pub mod name;
 pub mod special;
+pub mod spf;
 pub mod tags;
 pub mod tls_rpt;
 pub mod tlsa;

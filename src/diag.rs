@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,8 +70,8 @@ impl fmt::Display for Place {
 pub struct SourceFile {
     /// Path as given or found, with `/` between folders.
     pub path: String,
-    /// The bytes as read. Zone files need not be UTF-8.
-    pub bytes: Vec<u8>,
+    /// The bytes as read. Zone files need not be UTF-8. Shared, so that a reader may hold them while it adds files.
+    pub bytes: Arc<Vec<u8>>,
     lines: OnceLock<Vec<u32>>,
 }
 
@@ -125,7 +125,7 @@ impl Files {
     /// Registers a file and returns its id.
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { path: path.into(), bytes: bytes.into(), lines: OnceLock::new() });
+        self.files.push(SourceFile { path: path.into(), bytes: Arc::new(bytes.into()), lines: OnceLock::new() });
         id
     }
 

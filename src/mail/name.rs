@@ -76,6 +76,12 @@ impl Name {
         }
     }
 
+    /// A name from text that is canonical already, such as labels of other names joined again.
+    pub(crate) fn from_canonical(text: String) -> Name {
+        debug_assert_eq!(Name::parse(&text).as_ref().map(Name::as_str), Ok(text.as_str()));
+        Name(text.into_boxed_str())
+    }
+
     /// This name with all labels of `origin` appended.
     pub fn within(&self, origin: &Name) -> Result<Name, NameError> {
         let joined = match (self.is_root(), origin.is_root()) {

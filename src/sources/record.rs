@@ -173,7 +173,8 @@ pub struct Text {
     pub bytes: Vec<u8>,
     /// Lengths of the character-strings.
     pub chunks: Vec<usize>,
-    /// Runs of octets, in ascending order of `at`, that map linearly to the file.
+    /// Runs of octets, in ascending order of `at`, that map linearly to the file. Empty when the octets do not stand in
+    /// the file, as in records made by `$GENERATE`; every place is then the whole `span`.
     pub runs: Vec<Run>,
     /// Position of the whole value.
     pub span: Span,
@@ -209,6 +210,9 @@ impl Text {
 
     /// The file position of a range of octets of the joined text. An empty range is the place before its octet.
     pub fn place(&self, range: Range<usize>) -> Span {
+        if self.runs.is_empty() {
+            return self.span;
+        }
         let Some(start) = self.octet(range.start) else {
             let end = self.octet(range.start.saturating_sub(1)).map_or(self.span.end, |last| last.1);
             return Span::new(self.span.file, end, end);

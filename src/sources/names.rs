@@ -225,6 +225,7 @@ impl Names {
     }
 
     /// The number of a name, if it was met.
+    #[cfg(test)]
     pub(super) fn find(&self, name: &Name) -> Option<u32> {
         let mut path = [0; MAX_LABELS];
         let (met, labels) = self.walk(name.as_str(), &mut path);

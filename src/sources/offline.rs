@@ -133,7 +133,9 @@ impl Offline<'_> {
             if node.flags & (MARKED | CUT | DNAME) != 0 {
                 return None;
             }
-            if node.flags & APEX != 0 && self.store.apex_zone(id).is_some_and(|zone| self.store.zones[zone as usize].conflict) {
+            if node.flags & APEX != 0
+                && self.store.apex_zone(id).is_some_and(|zone| self.store.zones[zone as usize].conflict)
+            {
                 return None;
             }
             if id != top && self.store.at(id).next().is_some() {
@@ -176,7 +178,8 @@ impl Offline<'_> {
         }
         let zone = &self.store.zones[walk.zone as usize];
         if zone.conflict {
-            let note = format!("the zone {} is defined twice with different records", self.store.names.name(zone.origin));
+            let note =
+                format!("the zone {} is defined twice with different records", self.store.names.name(zone.origin));
             return done(unknown(Cause::Conflict, note, Some(zone.anchor)));
         }
         if let Some(labels) = self.dname_above(&walk)
@@ -221,8 +224,11 @@ impl Offline<'_> {
     }
 
     fn delegated(&self, name: &Name, walk: &Walk, cut: u32) -> Outcome {
-        let servers: Vec<&Entry> =
-            self.in_zone(cut, walk.zone).map(|(_, entry)| entry).filter(|entry| entry.rtype == RecordType::NS).collect();
+        let servers: Vec<&Entry> = self
+            .in_zone(cut, walk.zone)
+            .map(|(_, entry)| entry)
+            .filter(|entry| entry.rtype == RecordType::NS)
+            .collect();
         let mut words: Vec<String> = servers
             .iter()
             .take(4)
@@ -246,7 +252,8 @@ impl Offline<'_> {
     /// RFC 6672 section 3.2: a name below a DNAME is an alias for the same labels below its target.
     fn redirect(&self, name: &Name, walk: &Walk, labels: usize) -> Step {
         let id = walk.node(labels);
-        let Some((index, entry)) = self.in_zone(id, walk.zone).find(|(_, entry)| entry.rtype == RecordType::DNAME) else {
+        let Some((index, entry)) = self.in_zone(id, walk.zone).find(|(_, entry)| entry.rtype == RecordType::DNAME)
+        else {
             return done(unknown(Cause::NotCollected, format!("{name} is redirected"), None));
         };
         let span = self.store.span(entry);

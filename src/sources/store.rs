@@ -245,7 +245,9 @@ impl Store {
     pub(super) fn context(&mut self, context: Context) -> u32 {
         if let Some(last) = self.contexts.last_mut() {
             // Parsed records do not use the origin, so they can share a context.
-            if *last == context || (last.zone == context.zone && (last.source, context.source) == (Source::Parsed, Source::Parsed)) {
+            if *last == context
+                || (last.zone == context.zone && (last.source, context.source) == (Source::Parsed, Source::Parsed))
+            {
                 return number(self.contexts.len() - 1);
             }
         }
@@ -306,7 +308,9 @@ impl Store {
             self.names.name(owner),
             self.names.name(self.zones[zone as usize].origin)
         );
-        self.diagnostic(Diagnostic::warning("zone-out-of-zone", message).at(span).help("is a final dot or `$ORIGIN` wrong?"));
+        self.diagnostic(
+            Diagnostic::warning("zone-out-of-zone", message).at(span).help("is a final dot or `$ORIGIN` wrong?"),
+        );
     }
 
     /// The text of a record's data; `None` for parsed records.
@@ -489,7 +493,11 @@ impl Store {
             }
             self.zones[first as usize].conflict = true;
             let (one, other) = (&self.zones[first as usize], &self.zones[second as usize]);
-            let message = format!("the zone {} is also defined, with other records, in {}", self.names.name(one.origin), one.path);
+            let message = format!(
+                "the zone {} is also defined, with other records, in {}",
+                self.names.name(one.origin),
+                one.path
+            );
             self.diagnostics.push(Diagnostic::error("zone-conflict", message).at(other.anchor));
         }
     }
@@ -580,7 +588,8 @@ impl Store {
                 let data = &raw.bytes[raw.start..raw.end];
                 let trimmed = &data[data.iter().take_while(|byte| b"(\" \t".contains(byte)).count()..];
                 begins(trimmed)
-                    || (trimmed.first() == Some(&b'\\') && matches!(self.data(entry, files), RData::Txt(text) if begins(&text.bytes)))
+                    || (trimmed.first() == Some(&b'\\')
+                        && matches!(self.data(entry, files), RData::Txt(text) if begins(&text.bytes)))
             }
             None => matches!(&self.parsed[entry.data as usize].0, RData::Txt(text) if begins(&text.bytes)),
         }
@@ -647,7 +656,14 @@ impl Store {
             let same_zone = |entry: &Entry| self.context_of(entry).zone == zone;
             let second = aliases.any(|(_, entry)| same_zone(entry));
             let beside = self.at(owner).any(|(_, entry)| {
-                let allowed = [RecordType::CNAME, RecordType::RRSIG, RecordType::NSEC, RecordType::KEY, RecordType::SIG, RecordType::NXT];
+                let allowed = [
+                    RecordType::CNAME,
+                    RecordType::RRSIG,
+                    RecordType::NSEC,
+                    RecordType::KEY,
+                    RecordType::SIG,
+                    RecordType::NXT,
+                ];
                 same_zone(entry) && !allowed.contains(&entry.rtype)
             });
             if (second || beside) && found.len() < MESSAGE_LIMIT {

@@ -213,23 +213,41 @@ fn types(reader: &mut FieldReader<'_>, out: &mut String) -> Result<(), Flaw> {
 }
 
 const ALGORITHMS: &[(&str, u32)] = &[
-    ("RSAMD5", 1), ("DH", 2), ("DSA", 3), ("ECC", 4), ("RSASHA1", 5), ("NSEC3DSA", 6), ("NSEC3RSASHA1", 7),
-    ("RSASHA256", 8), ("RSASHA512", 10), ("ECCGOST", 12), ("ECDSAP256SHA256", 13), ("ECDSA256", 13),
-    ("ECDSAP384SHA384", 14), ("ECDSA384", 14), ("ED25519", 15), ("ED448", 16), ("INDIRECT", 252), ("PRIVATEDNS", 253),
+    ("RSAMD5", 1),
+    ("DH", 2),
+    ("DSA", 3),
+    ("ECC", 4),
+    ("RSASHA1", 5),
+    ("NSEC3DSA", 6),
+    ("NSEC3RSASHA1", 7),
+    ("RSASHA256", 8),
+    ("RSASHA512", 10),
+    ("ECCGOST", 12),
+    ("ECDSAP256SHA256", 13),
+    ("ECDSA256", 13),
+    ("ECDSAP384SHA384", 14),
+    ("ECDSA384", 14),
+    ("ED25519", 15),
+    ("ED448", 16),
+    ("INDIRECT", 252),
+    ("PRIVATEDNS", 253),
     ("PRIVATEOID", 254),
 ];
 
 const CERTIFICATES: &[(&str, u32)] = &[
-    ("PKIX", 1), ("SPKI", 2), ("PGP", 3), ("IPKIX", 4), ("ISPKI", 5), ("IPGP", 6), ("ACPKIX", 7), ("IACPKIX", 8),
-    ("URI", 253), ("OID", 254),
+    ("PKIX", 1),
+    ("SPKI", 2),
+    ("PGP", 3),
+    ("IPKIX", 4),
+    ("ISPKI", 5),
+    ("IPGP", 6),
+    ("ACPKIX", 7),
+    ("IACPKIX", 8),
+    ("URI", 253),
+    ("OID", 254),
 ];
 
-fn mnemonic(
-    reader: &mut FieldReader<'_>,
-    words: &[(&str, u32)],
-    limit: u32,
-    out: &mut String,
-) -> Result<(), Flaw> {
+fn mnemonic(reader: &mut FieldReader<'_>, words: &[(&str, u32)], limit: u32, out: &mut String) -> Result<(), Flaw> {
     let token = reader.word("a number")?;
     let text = lossy(reader.text(token));
     let number = words.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text)).map(|(_, number)| u64::from(*number));
@@ -241,8 +259,18 @@ fn mnemonic(
 }
 
 /// Keys of SVCB parameters, by number (RFC 9460 section 14.3).
-const KEYS: &[&str] =
-    &["mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint", "dohpath", "ohttp", "tls-supported-groups"];
+const KEYS: &[&str] = &[
+    "mandatory",
+    "alpn",
+    "no-default-alpn",
+    "port",
+    "ipv4hint",
+    "ech",
+    "ipv6hint",
+    "dohpath",
+    "ohttp",
+    "tls-supported-groups",
+];
 
 fn key_number(key: &str) -> Option<u16> {
     let known = KEYS.iter().position(|known| *known == key).and_then(|index| u16::try_from(index).ok());

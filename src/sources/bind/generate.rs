@@ -152,7 +152,15 @@ impl Reader<'_, '_> {
         self.mark(self.zone_origin, true, Cause::Parse, format!("a `$GENERATE` could not be read: {message}"), span);
     }
 
-    fn count(&mut self, frame: &mut Frame<'_>, directive: Token, range: &Range, owner: Token, header: &Header, rest: Rest) {
+    fn count(
+        &mut self,
+        frame: &mut Frame<'_>,
+        directive: Token,
+        range: &Range,
+        owner: Token,
+        header: &Header,
+        rest: Rest,
+    ) {
         let HeaderKind::Type(rtype) = header.kind else { return };
         let Some(origin) = frame.origin else { return };
         let (first, end) = (directive.start, rest.end.max(directive.end));
@@ -161,7 +169,8 @@ impl Reader<'_, '_> {
             return;
         }
         let ttl = self.ttl(frame, rtype, header.ttl, Rest { marker: Some(0), ..rest });
-        let context = self.store.context(Context { zone: self.zone, origin: origin.id, source: Source::Generated(whole) });
+        let context =
+            self.store.context(Context { zone: self.zone, origin: origin.id, source: Source::Generated(whole) });
         let (name_text, data_text) = (frame.text(owner), data_of(frame.scanner.bytes, rest));
         let mut name = Vec::new();
         for number in (range.start..=range.stop).step_by(range.step as usize) {
@@ -174,7 +183,8 @@ impl Reader<'_, '_> {
             self.store.generated_records += 1;
             name.clear();
             let start = self.store.generated.len();
-            let expanded = expand(name_text, number, &mut name).and_then(|()| expand(data_text, number, &mut self.store.generated));
+            let expanded = expand(name_text, number, &mut name)
+                .and_then(|()| expand(data_text, number, &mut self.store.generated));
             let made = expanded.and_then(|()| self.store.names.intern_master(&name, origin).ok());
             let Some(made) = made else {
                 self.store.generated.truncate(start);

@@ -58,7 +58,8 @@ pub fn read_zone(
     include: &mut Include<'_>,
 ) -> Option<ZoneId> {
     let Some(origin) = origin.or_else(|| find_origin(&files.get(file).bytes)) else {
-        let message = "the name of the zone is not known: there is neither a SOA record with an absolute name nor `$ORIGIN`";
+        let message =
+            "the name of the zone is not known: there is neither a SOA record with an absolute name nor `$ORIGIN`";
         store.diagnostic(Diagnostic::error("zone-origin", message).at(Span::new(file, 0, 0)));
         return None;
     };
@@ -160,20 +161,15 @@ impl Reader<'_, '_> {
     fn file(&mut self, file: FileId, origin: Option<Base>, owner: Owner) {
         let bytes = Arc::clone(&self.files.get(file).bytes);
         if u32::try_from(bytes.len()).is_err() {
-            self.message(Diagnostic::error("zone-too-large", "the file is larger than 4 GiB").at(Span::new(file, 0, 0)));
+            self.message(
+                Diagnostic::error("zone-too-large", "the file is larger than 4 GiB").at(Span::new(file, 0, 0)),
+            );
             self.mark(self.zone_origin, true, Cause::LimitReached, "a file is too large", Span::new(file, 0, 0));
             return;
         }
         self.stack.push(file);
-        let mut frame = Frame {
-            file,
-            scanner: Scanner::new(&bytes),
-            origin,
-            owner,
-            context: 0,
-            owner_token: (0, 0),
-            reread: 0,
-        };
+        let mut frame =
+            Frame { file, scanner: Scanner::new(&bytes), origin, owner, context: 0, owner_token: (0, 0), reread: 0 };
         if bytes.starts_with(b"\xef\xbb\xbf") {
             frame.scanner.at = 3;
         }
@@ -186,8 +182,7 @@ impl Reader<'_, '_> {
 
     fn renew_context(&mut self, frame: &mut Frame<'_>) {
         let origin = frame.origin.map_or(self.zone_origin, |base| base.id);
-        frame.context =
-            self.store.context(Context { zone: self.zone, origin, source: Source::File(frame.file) });
+        frame.context = self.store.context(Context { zone: self.zone, origin, source: Source::File(frame.file) });
     }
 
     /// One line, or several when parentheses join them.
@@ -278,7 +273,8 @@ impl Reader<'_, '_> {
         let start = frame.scanner.at;
         if frame.scanner.bytes[start..].starts_with(b"{#") {
             // A comment of the template language.
-            let line = memchr::memchr(b'\n', &frame.scanner.bytes[start..]).map_or(frame.scanner.bytes.len(), |at| start + at);
+            let line =
+                memchr::memchr(b'\n', &frame.scanner.bytes[start..]).map_or(frame.scanner.bytes.len(), |at| start + at);
             if frame.scanner.bytes[start..line].trim_ascii_end().ends_with(b"#}") {
                 frame.scanner.next_line();
                 return;
@@ -291,7 +287,9 @@ impl Reader<'_, '_> {
         }
         let text = frame.text(token);
         let dialect = text.ends_with(b"@Z") || text.ends_with(b"@F");
-        if memchr::memchr2(b'{', b'<', text).is_some() && template::find(frame.scanner.bytes, token.start, token.end).is_some() {
+        if memchr::memchr2(b'{', b'<', text).is_some()
+            && template::find(frame.scanner.bytes, token.start, token.end).is_some()
+        {
             self.template_line(frame, start);
             return;
         }
@@ -455,11 +453,8 @@ impl Reader<'_, '_> {
             self.mark(self.zone_origin, true, Cause::NotEvaluated, reason, span);
             return;
         };
-        let found = if template {
-            Err("its path is a template".to_owned())
-        } else {
-            self.find_include(&written, frame.file)
-        };
+        let found =
+            if template { Err("its path is a template".to_owned()) } else { self.find_include(&written, frame.file) };
         match found {
             Ok(file) => {
                 self.file(file, Some(base), frame.owner);
@@ -469,7 +464,8 @@ impl Reader<'_, '_> {
                 let reason = format!("the file \"{written}\" could not be included: {why}");
                 self.message(Diagnostic::warning("zone-include", reason.clone()).at(span));
                 // The file could have set another origin, but not one outside the zone that would count.
-                let touched = if self.store.names.is_within(base.id, self.zone_origin) { base.id } else { self.zone_origin };
+                let touched =
+                    if self.store.names.is_within(base.id, self.zone_origin) { base.id } else { self.zone_origin };
                 self.mark(touched, true, Cause::NotEvaluated, reason, span);
             }
         }

@@ -123,7 +123,8 @@ impl<'a> Raw<'a> {
             for at in token.start..token.end {
                 let digit = (self.bytes[at] as char)
                     .to_digit(16)
-                    .ok_or_else(|| reader.flaw("this is not a hexadecimal digit", at, at + 1))? as u8;
+                    .ok_or_else(|| reader.flaw("this is not a hexadecimal digit", at, at + 1))?
+                    as u8;
                 match half.take() {
                     Some(high) => octets.push(high << 4 | digit),
                     None => {
@@ -138,9 +139,9 @@ impl<'a> Raw<'a> {
             return Err(reader.flaw(reason, self.start, self.end));
         }
         if matches!(rtype, RecordType::TXT | RecordType::SPF) {
-            return self.generic_strings(&octets, &places).ok_or_else(|| {
-                reader.flaw("the octets are not character-strings", first.min(self.end), self.end)
-            });
+            return self
+                .generic_strings(&octets, &places)
+                .ok_or_else(|| reader.flaw("the octets are not character-strings", first.min(self.end), self.end));
         }
         let Some(text) = wire::to_text(rtype, &octets) else {
             return Err(reader.flaw(format!("the octets are not data of type {rtype}"), self.start, self.end));
@@ -232,7 +233,12 @@ pub(super) struct FieldReader<'a> {
 
 impl<'a> FieldReader<'a> {
     fn new(raw: Raw<'a>) -> FieldReader<'a> {
-        FieldReader { raw, tokens: Tokens::new(raw.bytes, raw.start, raw.end), ahead: None, last: (raw.start, raw.start) }
+        FieldReader {
+            raw,
+            tokens: Tokens::new(raw.bytes, raw.start, raw.end),
+            ahead: None,
+            last: (raw.start, raw.start),
+        }
     }
 
     pub(super) fn text(&self, token: Token) -> &'a [u8] {
@@ -299,7 +305,8 @@ impl<'a> FieldReader<'a> {
 
     pub(super) fn duration(&mut self, what: &str) -> Result<u32, Flaw> {
         let token = self.word(what)?;
-        ttl(self.text(token)).ok_or_else(|| self.wrong(token, format!("{what} must be a number of seconds or a time like 1h30m")))
+        ttl(self.text(token))
+            .ok_or_else(|| self.wrong(token, format!("{what} must be a number of seconds or a time like 1h30m")))
     }
 
     pub(super) fn name(&mut self) -> Result<(Name, Token), Flaw> {
@@ -345,8 +352,9 @@ impl<'a> FieldReader<'a> {
                 break;
             }
             at = plain;
-            let (octet, width) = escape(&self.raw.bytes[at + 1..token.end])
-                .ok_or_else(|| self.flaw("a backslash needs a character or three digits up to 255", at, (at + 4).min(token.end)))?;
+            let (octet, width) = escape(&self.raw.bytes[at + 1..token.end]).ok_or_else(|| {
+                self.flaw("a backslash needs a character or three digits up to 255", at, (at + 4).min(token.end))
+            })?;
             text.push(octet, at, width);
             at += usize::from(width);
         }
@@ -451,9 +459,13 @@ fn escape(rest: &[u8]) -> Option<(u8, u8)> {
 pub(super) fn surely_sound(rtype: RecordType, raw: &Raw<'_>, simple: bool) -> bool {
     let data = raw.bytes.get(raw.start..raw.end).unwrap_or(&[]);
     match rtype {
-        RecordType::TXT | RecordType::SPF => simple && data.starts_with(b"\"") && data.ends_with(b"\"") && only_quoted(data),
+        RecordType::TXT | RecordType::SPF => {
+            simple && data.starts_with(b"\"") && data.ends_with(b"\"") && only_quoted(data)
+        }
         RecordType::A => ipv4(data),
-        RecordType::AAAA => data.len() < 46 && std::str::from_utf8(data).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok()),
+        RecordType::AAAA => {
+            data.len() < 46 && std::str::from_utf8(data).is_ok_and(|text| text.parse::<Ipv6Addr>().is_ok())
+        }
         RecordType::CNAME | RecordType::NS | RecordType::PTR => plain_name(data),
         RecordType::MX => {
             let digits = data.iter().take_while(|byte| byte.is_ascii_digit()).count();

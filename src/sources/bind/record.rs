@@ -22,9 +22,16 @@ pub(super) struct Header {
 pub(super) enum HeaderKind {
     Type(RecordType),
     /// A pseudo type of a provider, and the types that it answers.
-    Dialect { word: String, answers: Vec<RecordType> },
+    Dialect {
+        word: String,
+        answers: Vec<RecordType>,
+    },
     /// Not a type: the place of the word, or of the end when it is missing.
-    Unreadable { start: usize, end: usize, message: String },
+    Unreadable {
+        start: usize,
+        end: usize,
+        message: String,
+    },
 }
 
 /// Pseudo types of providers: gdnsd's DYNA and DYNC, PowerDNS's ALIAS, LUA and old redirects.
@@ -48,12 +55,7 @@ fn ttl_with_minimum(text: &[u8]) -> Option<u32> {
 impl Reader<'_, '_> {
     /// RFC 1035 section 5.1: TTL and class may be left out and may stand in either order.
     pub(super) fn header(&mut self, frame: &mut Frame<'_>) -> Header {
-        let mut header = Header {
-            ttl: None,
-            class: None,
-            kind: HeaderKind::Type(RecordType::A),
-            marker: None,
-        };
+        let mut header = Header { ttl: None, class: None, kind: HeaderKind::Type(RecordType::A), marker: None };
         loop {
             let token = frame.scanner.token();
             let text = frame.text(token);
@@ -185,7 +187,9 @@ impl Reader<'_, '_> {
             Some("the record stands inside a block of a template")
         } else if self.after_date {
             Some("after `$DATE` it depends on the time of loading which records are served")
-        } else if (rtype == RecordType::A && self.address_limit[0]) || (rtype == RecordType::AAAA && self.address_limit[1]) {
+        } else if (rtype == RecordType::A && self.address_limit[0])
+            || (rtype == RecordType::AAAA && self.address_limit[1])
+        {
             Some("`$ADDLIMIT` answers with a part of the addresses")
         } else {
             None
@@ -260,13 +264,7 @@ impl Reader<'_, '_> {
 
     /// The TTL that holds: the one stated, else that of `$TTL` (RFC 2308 section 4), else the last one stated (RFC 1035
     /// section 5.1). A SOA record without any takes its minimum, and so do the records that follow, as in BIND.
-    pub(super) fn ttl(
-        &mut self,
-        frame: &Frame<'_>,
-        rtype: RecordType,
-        stated: Option<u32>,
-        rest: Rest,
-    ) -> Option<u32> {
+    pub(super) fn ttl(&mut self, frame: &Frame<'_>, rtype: RecordType, stated: Option<u32>, rest: Rest) -> Option<u32> {
         if stated.is_some() {
             self.last_ttl = stated;
             return stated;
@@ -313,7 +311,8 @@ impl Reader<'_, '_> {
                 let mut at = 0;
                 for length in &text.chunks {
                     if *length > 255 {
-                        let message = format!("a string of {length} octets is longer than the 255 a zone file may have");
+                        let message =
+                            format!("a string of {length} octets is longer than the 255 a zone file may have");
                         let help = "split it into several quoted strings; they are joined without blanks";
                         let place = text.place(at..at + length);
                         self.message(Diagnostic::error("zone-long-string", message).at(place).help(help));

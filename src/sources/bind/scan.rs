@@ -116,7 +116,11 @@ impl<'a> Scanner<'a> {
 
     /// Whether the entry ends at a line feed or at the end of the text; notes a parenthesis that is still open.
     fn ends_here(&mut self) -> bool {
-        if self.depth > 0 && self.multiline && self.at < self.bytes.len() && !matches!(self.broken, Some(Open::Quote(_))) {
+        if self.depth > 0
+            && self.multiline
+            && self.at < self.bytes.len()
+            && !matches!(self.broken, Some(Open::Quote(_)))
+        {
             return false;
         }
         if self.depth > 0 {

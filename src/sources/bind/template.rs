@@ -48,7 +48,8 @@ pub(super) fn block_change(bytes: &[u8], start: usize, end: usize) -> i32 {
         let inside = &bytes[at..from];
         let text = String::from_utf8_lossy(inside.get(2..).unwrap_or(&[]));
         let text = text.trim_start_matches(['-', '+', '~', ' ', '\t']);
-        let word: String = text.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '#' | '/' | '_')).collect();
+        let word: String =
+            text.chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '#' | '/' | '_')).collect();
         let tail = text.trim_end_matches(['>', '%', '}', '-', ' ', '\t']);
         match word.as_str() {
             "if" | "for" | "unless" | "each" | "range" | "with" | "block" | "define" | "macro" | "while" | "case"
@@ -69,9 +70,14 @@ mod tests {
 
     #[test]
     fn markers_are_told_from_spf_macros() {
-        for (text, expected) in
-            [("{{ x }}", true), ("{% if %}", true), ("${X}", true), ("<%= x %>", true), ("%{i}._spf", false), ("{x}", false)]
-        {
+        for (text, expected) in [
+            ("{{ x }}", true),
+            ("{% if %}", true),
+            ("${X}", true),
+            ("<%= x %>", true),
+            ("%{i}._spf", false),
+            ("{x}", false),
+        ] {
             assert_eq!(find(text.as_bytes(), 0, text.len()).is_some(), expected, "{text}");
         }
     }
@@ -79,7 +85,14 @@ mod tests {
     #[test]
     fn blocks_are_counted() {
         let change = |text: &str| block_change(text.as_bytes(), 0, text.len());
-        for text in ["{% if prod %}", "{%- for x in y -%}", "<% if x %>", "<% hosts.each do |h| -%>", "{{ range .X }}", "{{#each x}}"] {
+        for text in [
+            "{% if prod %}",
+            "{%- for x in y -%}",
+            "<% if x %>",
+            "<% hosts.each do |h| -%>",
+            "{{ range .X }}",
+            "{{#each x}}",
+        ] {
             assert_eq!(change(text), 1, "{text}");
         }
         for text in ["{% endif %}", "<% end %>", "{{ end }}", "{{/each}}", "{%- endfor -%}"] {

@@ -55,7 +55,8 @@ fn field_text(field: Field, rest: &mut &[u8]) -> Option<String> {
         Field::String => quoted(string(rest)?),
         Field::Tag => {
             let tag = string(rest)?;
-            (!tag.is_empty() && tag.iter().all(u8::is_ascii_alphanumeric)).then(|| String::from_utf8_lossy(tag).into_owned())?
+            (!tag.is_empty() && tag.iter().all(u8::is_ascii_alphanumeric))
+                .then(|| String::from_utf8_lossy(tag).into_owned())?
         }
         Field::Strings | Field::MoreStrings => {
             let mut parts = Vec::new();

@@ -46,11 +46,7 @@ fn tag(text: &str, part: Range<usize>) -> Option<Tag<'_>> {
         return None;
     }
     let (name_range, value_range, has_value) = match text[whole.clone()].find('=') {
-        Some(at) => (
-            trim(text, whole.start..whole.start + at),
-            trim(text, whole.start + at + 1..whole.end),
-            true,
-        ),
+        Some(at) => (trim(text, whole.start..whole.start + at), trim(text, whole.start + at + 1..whole.end), true),
         None => (whole.clone(), whole.end..whole.end, false),
     };
     Some(Tag { name: &text[name_range.clone()], value: &text[value_range.clone()], name_range, value_range, has_value })

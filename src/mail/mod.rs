@@ -5,6 +5,7 @@
 //! "absent". No I/O and no judgement: a parser never says that something is weak, only what it says.
 
 pub mod name;
+pub mod suffix;
 pub mod tags;
 
 pub use name::{Name, NameError};

@@ -4,6 +4,7 @@
 //! Every parsed part knows its byte range in the record text. Malformed is a value with a reason and a position, never
 //! "absent". No I/O and no judgement: a parser never says that something is weak, only what it says.
 
+pub mod dmarc;
 pub mod name;
 pub mod suffix;
 pub mod tags;

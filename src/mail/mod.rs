@@ -12,6 +12,8 @@ pub mod mx;
 pub mod name;
 pub mod special;
 pub mod spf;
+pub mod dmarc;
+pub mod suffix;
 pub mod tags;
 pub mod tls_rpt;
 pub mod tlsa;

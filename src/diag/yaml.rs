@@ -521,7 +521,7 @@ mod tests {
             ),
             (
                 "a: !!int 1\n",
-                "error[yaml-tag]: the tag `!!int` has no meaning here\n  a.yaml:1:4\n  1 | a: !!int 1\n         ^^^^^^^\n  help: leave the tag out\n",
+                "error[yaml-tag]: the tag `!!int` has no meaning here\n  a.yaml:1:4\n  1 | a: !!int 1\n         ^^^^^\n  help: leave the tag out\n",
             ),
             ("? [a]\n: 1\n", "error[yaml-key]: a key must be text\n  a.yaml:1:3\n  1 | ? [a]\n        ^\n"),
             ("", "error[yaml-empty]: the file is empty\n  a.yaml:1:1\n  1 | \n      ^\n"),

@@ -97,8 +97,13 @@ fn unknown_key(entry: &Entry, what: &str, keys: &[&str]) -> Diagnostic {
 
 /// The message that `what` must be `wanted`.
 pub fn wrong_type(node: &Node, what: &str, wanted: &str) -> Diagnostic {
-    let what = if what.contains(' ') { what.to_owned() } else { format!("`{what}`") };
-    Diagnostic::error("wrong-type", format!("{what} must be {wanted}, but is {}", node.describe())).at(node.span)
+    let message = format!("{} must be {wanted}, but is {}", quoted(what), node.describe());
+    Diagnostic::error("wrong-type", message).at(node.span)
+}
+
+/// A key in backticks; phrases are left as they are.
+fn quoted(what: &str) -> String {
+    if what.contains(' ') { what.to_owned() } else { format!("`{what}`") }
 }
 
 /// Any scalar but an empty one, as written.
@@ -155,7 +160,7 @@ pub fn word<T: Copy>(node: &Node, what: &str, words: &[(&str, T)], out: &mut Pro
 
 fn unknown_word<'w>(written: &Spanned<String>, what: &str, words: impl Iterator<Item = &'w str> + Clone) -> Diagnostic {
     let known = words.clone().collect::<Vec<_>>().join(", ");
-    let message = format!("`{}` is not a value of `{what}` ({known})", shortened(&written.value));
+    let message = format!("`{}` is not a value of {} ({known})", shortened(&written.value), quoted(what));
     let problem = Diagnostic::error("unknown-word", message).at(written.span);
     match suggest(&written.value, words) {
         Some(word) => problem.help(format!("did you mean `{word}`?")),

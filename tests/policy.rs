@@ -1,11 +1,14 @@
 //! Packs as people write them: good ones load, and every mistake is answered with its place and what to change.
 
+#![allow(clippy::unwrap_used, reason = "a test whose own files cannot be read has nothing to go on with")]
+
 mod support;
 
 use mailvet::diag::{Diagnostic, Files};
 use mailvet::policy::{
-    Bound, Check, Condition, IfNone, Literal, Operator, PackDocument, ParamValue, ParamValues, Quantifier, Right, Rule,
-    digest, parse_pack, resolve, resolve_for_test,
+    Bound, Check, Condition, IfNone, Literal, Operator, PackDocument, ParamValue, ParamValues, Policy, Quantifier,
+    Right, Rule, Selection, Severity, build_policy, digest, lint, load_profile, pack_index, parse_pack, resolve,
+    resolve_for_test, rule_page,
 };
 use proptest::prelude::*;
 
@@ -743,6 +746,262 @@ fn the_reference_pack_loads() {
     assert_eq!(document.license.as_deref(), Some("CC-BY-4.0"));
 }
 
+fn profile_of(text: &str) -> Result<mailvet::policy::ProfileDocument, String> {
+    let mut files = Files::default();
+    load_profile(&mut files, "profile.yaml", text.as_bytes()).map_err(|problems| rendered(&files, &problems))
+}
+
+/// The policy that a profile makes of the sample pack, or the messages.
+fn policy_of(text: &str, options: &Selection) -> Result<Policy, String> {
+    let mut files = Files::default();
+    let packs = vec![parse_pack(&mut files, &sample_sources()).unwrap()];
+    let profile = load_profile(&mut files, "profile.yaml", text.as_bytes());
+    let policy = profile.and_then(|profile| build_policy(&packs, &profile, options));
+    policy.map_err(|problems| rendered(&files, &problems))
+}
+
+const PROFILE: &str = "\
+profile: acme
+use: [ { pack: sample, version: \"^1.2\" } ]
+select:
+  severity_at_least: low
+  exclude:
+    - { rule: sample/certificate-expires, reason: Certificates are watched elsewhere. }
+params:
+  sample: { min_rsa_bits: 3072 }
+override:
+  sample/dkim-key-weak: { severity: critical, reason: We sign contracts. }
+";
+
+#[test]
+fn a_profile_selects_rules_and_says_why_others_are_left_out() {
+    let policy = policy_of(PROFILE, &Selection::default()).unwrap_or_else(|problems| panic!("{problems}"));
+    let ids: Vec<&str> = policy.rules.iter().map(|rule| rule.id.as_str()).collect();
+    assert_eq!(ids, ["sample/dkim-key-weak", "sample/dmarc-not-enforced", "sample/mx-differ-from-inventory"]);
+    assert_eq!(policy.rules[0].severity, Severity::Critical);
+    assert_eq!(policy.rules[0].rerated, Some((Severity::Medium, "We sign contracts.".to_owned())));
+    let bits = policy.rules[0].leaves.iter().find(|leaf| leaf.path.text == "bits").unwrap();
+    assert_eq!(bits.operator, Operator::AtLeast(Right::Literal(Literal::Int(3072))));
+    let left_out: Vec<String> =
+        policy.not_selected.iter().map(|rule| format!("{}: {}", rule.rule, rule.reason)).collect();
+    assert_eq!(
+        left_out,
+        [
+            "sample/certificate-expires: excluded by the profile `acme`: Certificates are watched elsewhere.",
+            "sample/keys-not-rotated: its severity info is below low, the least of the profile `acme`",
+        ]
+    );
+    assert_eq!((policy.profile.as_str(), policy.packs.len(), policy.frameworks.len()), ("acme", 1, 1));
+}
+
+#[test]
+fn the_command_line_narrows_the_selection_and_sets_parameters() {
+    let options = |only: &[&str], skip: &[&str], params: &[(&str, &str)]| Selection {
+        only: only.iter().map(|text| (*text).to_owned()).collect(),
+        skip: skip.iter().map(|text| (*text).to_owned()).collect(),
+        params: params.iter().map(|(name, value)| ("sample".into(), (*name).into(), (*value).into())).collect(),
+    };
+    let ids = |options: &Selection| -> Vec<String> {
+        policy_of(PROFILE, options).unwrap().rules.into_iter().map(|rule| rule.id).collect()
+    };
+    assert_eq!(ids(&options(&["sample/dkim-key-weak"], &[], &[])), ["sample/dkim-key-weak"]);
+    assert_eq!(ids(&options(&["sample"], &["sample/dkim-key-weak"], &[])).len(), 2);
+    assert_eq!(ids(&options(&["sample/*"], &[], &[])).len(), 3);
+    let policy = policy_of(PROFILE, &options(&[], &["sample/dkim-key-weak"], &[])).unwrap();
+    assert_eq!(policy.not_selected[1].reason, "left out by --skip sample/dkim-key-weak");
+    let policy = policy_of(PROFILE, &options(&[], &[], &[("min_rsa_bits", "4096")])).unwrap();
+    let bits = policy.rules[0].leaves.iter().find(|leaf| leaf.path.text == "bits").unwrap();
+    assert_eq!(bits.operator, Operator::AtLeast(Right::Literal(Literal::Int(4096))));
+
+    let cases = [
+        (
+            options(&["dkim-key-weak"], &[], &[]),
+            "--only: no rule in use is called `dkim-key-weak` / did you mean `sample/dkim-key-weak`?",
+        ),
+        (options(&["smple/*"], &[], &[]), "--only: no rule in use is called `smple` / did you mean `sample`?"),
+        (
+            options(&[], &["sample/spf-missing"], &[]),
+            "--skip: no rule in use is called `sample/spf-missing` / the pack has removed this rule",
+        ),
+        (options(&[], &["sample"], &[]), "no rule is selected by the profile `acme` and the command line"),
+        (
+            options(&[], &[], &[("min_rsa_bits", "512")]),
+            "the parameter `min_rsa_bits` is 512, less than its minimum 1024",
+        ),
+        (
+            options(&[], &[], &[("min_rsa_bits", "many")]),
+            "the parameter `min_rsa_bits` must be a whole number, but is `many`",
+        ),
+        (
+            options(&[], &[], &[("min_bits", "4096")]),
+            "the pack `sample` has no parameter `min_bits` / did you mean `min_rsa_bits`?",
+        ),
+    ];
+    for (options, expected) in cases {
+        assert_eq!(short(&policy_of(PROFILE, &options).unwrap_err()), expected);
+    }
+}
+
+#[test]
+fn each_mistake_in_a_profile_has_its_sentence() {
+    let sha256 = digest(&sample_sources());
+    let cases = [
+        ("pack: sample", "pack: smaple", "no pack is called `smaple` / did you mean `sample`?"),
+        ("\"^1.2\"", "\"^2\"", "`sample` has version 1.2.0, which `^2` excludes"),
+        (
+            "\"^1.2\"",
+            "latest",
+            "`latest` is not a requirement of versions: unexpected character 'l' while parsing major version number / write `^1.2` for 1.2 and later but not 2, or `=1.2.3`",
+        ),
+        (
+            "\"^1.2\"",
+            "\"^1\", sha256: abc",
+            "a SHA-256 digest has 64 hexadecimal digits / `mailvet pack list` shows the digest of each pack",
+        ),
+        (
+            "\"^1.2\"",
+            "\"^1\", sha256: 0000000000000000000000000000000000000000000000000000000000000000",
+            &format!(
+                "`sample` is not the pack that was pinned / it has the digest {sha256}; review its changes, then pin that"
+            ),
+        ),
+        (
+            "rule: sample/certificate-expires",
+            "rule: sample/certificate-expired",
+            "no rule in use is called `sample/certificate-expired` / did you mean `sample/certificate-expires`?",
+        ),
+        (
+            ", reason: Certificates are watched elsewhere.",
+            "",
+            "an exclusion needs `reason` / say why the rule does not matter here; reports show it",
+        ),
+        (
+            "min_rsa_bits: 3072",
+            "min_rsa_bits: 9000",
+            "the parameter `min_rsa_bits` is 9000, more than its maximum 8192",
+        ),
+        (
+            "min_rsa_bits: 3072",
+            "min_rsabits: 3072",
+            "the pack `sample` has no parameter `min_rsabits` / did you mean `min_rsa_bits`?",
+        ),
+        ("sample: { min_rsa", "smple: { min_rsa", "no pack in use is called `smple` / did you mean `sample`?"),
+        (
+            ", reason: We sign contracts.",
+            "",
+            "an override needs `reason` / say why the rule weighs more or less here; reports show it",
+        ),
+        (
+            "severity: critical",
+            "check: {}, severity: critical",
+            "unknown key `check` in an override / known keys: severity, reason",
+        ),
+        (
+            "severity_at_least: low",
+            "severity_at_least: lwo",
+            "`lwo` is not a value of `severity_at_least` (critical, high, medium, low, info) / did you mean `low`?",
+        ),
+        (
+            "profile: acme",
+            "profil: acme",
+            "unknown key `profil` in a profile / did you mean `profile`?\na profile needs `profile` / give the profile a name",
+        ),
+    ];
+    for (from, to, expected) in cases {
+        assert!(PROFILE.contains(from), "{from}");
+        let found = policy_of(&PROFILE.replace(from, to), &Selection::default()).map(|_| ()).unwrap_err();
+        let mut found: Vec<String> = short(&found).lines().map(str::to_owned).collect();
+        // A pack that is missing also lacks its rules and parameters; the first message is the cause.
+        if to == "pack: smaple" {
+            found.truncate(1);
+        }
+        assert_eq!(found.join("\n"), expected, "{to}");
+    }
+    let pinned = PROFILE.replace("\"^1.2\"", &format!("\"^1\", sha256: {}", sha256.to_uppercase()));
+    assert!(policy_of(&pinned, &Selection::default()).is_ok());
+    assert!(profile_of("profile: p\nuse: []\n").is_ok());
+}
+
+#[test]
+fn authors_are_warned_about_what_makes_a_rule_hard_to_use() {
+    let mut files = Files::default();
+    let header = "pack: p\nversion: 1.0.0\nformat: 1\ntitle: P\nrequires: { facts: \"1\" }\nframeworks: { f: F }\n\
+                  params: { bits: { type: integer, default: 5, title: Bits } }\n";
+    let rules = "rules:\n- id: SPF-01\n  title: SPF is bad.\n  severity: low\n  applies_to: domain\n  why: W\n  fix: F\n  \
+                 check: { fact: spf.all, not_in: [pass] }\n  tests: [ { name: n, facts: { spf.all: pass }, expect: fail } ]\n";
+    let sources = vec![("pack.yaml".to_owned(), header.into()), ("r.yaml".to_owned(), rules.into())];
+    let pack = parse_pack(&mut files, &sources).unwrap();
+    let messages: Vec<String> = lint(&pack).into_iter().map(|problem| problem.message).collect();
+    assert_eq!(
+        messages,
+        [
+            "the pack has no description",
+            "the pack names no licence",
+            "no rule uses the parameter `bits`",
+            "the rule id `SPF-01` is not in kebab case",
+            "the rule has no reference",
+            "the rule is mapped to no control",
+            "no test of the rule expects `pass`",
+            "no test of the rule expects `unknown` or `not-applicable`",
+            "the title ends with a full stop",
+            "`why` is too short to convince",
+            "`fix` is too short to follow",
+            "`not_in` fails when `spf.all` is absent",
+            "the test does not say which facts are to blame",
+        ]
+    );
+}
+
+#[test]
+fn a_rule_page_says_what_is_checked_in_words() {
+    let page = rule_page(&rule(&sample(), &ParamValues::new(), "sample/dkim-key-weak"));
+    let condition = page.split("## Condition\n\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    assert_eq!(
+        condition,
+        "Applies when\n\n- domain sends mail (`mail.sends`) is `true`\n\nand then requires\n\n\
+         - for every element of DKIM keys (`dkim.keys`)\n  - counting only elements with\n    \
+         - DKIM key type (`dkim.keys[].key_type`) is `rsa`\n  - it must hold that\n    - at least one of:\n      \
+         - DKIM key size (`dkim.keys[].bits`) is at least `2048`\n      - DKIM key is revoked (`dkim.keys[].revoked`) is `true`\n  \
+         - if there is none: not applicable\n"
+    );
+    let page = rule_page(&rule(&sample(), &ParamValues::new(), "sample/dmarc-not-enforced"));
+    assert_eq!(
+        page,
+        "# DMARC does not reject forged mail\n\n| | |\n|---|---|\n| Rule | `sample/dmarc-not-enforced` |\n| Severity | high |\n\
+         | Applies to | domain |\n| Pack | sample 1.2.0 |\n\n## Why\n\nReceivers deliver mail that forges this domain.\n\n\
+         ## Fix\n\nPublish a DMARC record with `p=reject`.\n\nRecord to publish:\n\n```text\n_dmarc.{domain} TXT v=DMARC1; p=reject\n```\n\n\
+         ## Condition\n\n- DMARC policy (`dmarc.policy`) is at least `reject`\n\n## References\n\n\
+         - [RFC 9989 section 4.7](<https://www.rfc-editor.org/rfc/rfc9989#section-4.7>)\n\n## Controls\n\n- `nist-800-53r5`: SI-8\n\n\
+         ## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n| reject | `dmarc.policy: \"reject\"` | pass |\n\
+         | monitoring | `dmarc.policy: \"none\"` | fail |\n| quarantine is enough | `dmarc.policy: \"quarantine\"` | pass |\n\
+         | DNS broken | `dmarc: {\"$unknown\":\"dns-servfail\"}` | unknown |\n"
+    );
+}
+
+#[test]
+fn hostile_text_does_not_leave_its_place_in_a_page() {
+    let mut document = sample();
+    document.rules[0].why.value =
+        "<script>a</script> [x](javascript:y) `a|b` ` \u{1b}[31m\n# head https://evil.example".to_owned();
+    document.title.value = "a | b".to_owned();
+    let pack = resolve(&document, &ParamValues::new()).unwrap();
+    let page = rule_page(&pack.rules[0]);
+    let why = page.split("## Why\n\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    assert_eq!(
+        why,
+        "&lt;script&gt;a&lt;/script&gt; \\[x\\](javascript:y) `a\\|b` \\` \\\\x1b\\[31m \\# head https&#58;//evil.example"
+    );
+    let index = pack_index(&pack);
+    assert!(
+        index.starts_with(
+            "# a \\| b\n\nRules that exercise every part of the language.\n\nPack `sample`, version 1.2.0"
+        )
+    );
+    assert!(index.contains(
+        "| [`dmarc-not-enforced`](dmarc-not-enforced.md) | high | domain | DMARC does not reject forged mail |\n"
+    ));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -760,6 +1019,14 @@ proptest! {
             source.1.splice(from..to, insert.bytes());
         }
         let _ = load(&sources);
+    }
+
+    #[test]
+    fn no_mutated_profile_panics(cut in 0usize..400, length in 0usize..20, insert in "[a-z0-9:{}\\[\\]\", \\n-]{0,8}") {
+        let mut text = PROFILE.as_bytes().to_vec();
+        let (from, to) = (cut.min(text.len()), (cut + length).min(text.len()));
+        text.splice(from..to, insert.bytes());
+        let _ = policy_of(&String::from_utf8_lossy(&text), &Selection::default());
     }
 
     #[test]

@@ -4,9 +4,11 @@
 //! fit are errors with file, line, snippet and suggestion. Nothing is evaluated here.
 
 mod check;
+pub mod docs;
 pub mod document;
 pub mod embedded;
 mod fixtures;
+pub mod lint;
 pub mod literal;
 pub mod load;
 pub mod model;
@@ -15,8 +17,10 @@ mod read;
 mod rules;
 pub mod waivers;
 
+pub use docs::{pack_index, rule_page};
 pub use document::{PackDocument, Param, ParamKind, ParamValue, ParamValues, RuleDocument};
 pub use embedded::{embedded_packs, embedded_profile};
+pub use lint::lint;
 pub use load::{digest, param_from_text, parse_pack, resolve, resolve_for_test};
 
 pub use model::{

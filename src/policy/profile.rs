@@ -251,7 +251,7 @@ impl<'a> Builder<'a> {
                 if self.packs.contains_key(pack) {
                     continue;
                 }
-                if let Some(mut problem) = self.unknown_rule(pattern) {
+                if let Some(mut problem) = self.unknown_rule(pack) {
                     problem.message = format!("{option}: {}", problem.message);
                     self.out.push(problem);
                 }

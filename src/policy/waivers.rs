@@ -302,11 +302,7 @@ waivers:
             ("targets: [Example.ORG., \"Legacy.example.org:995\", HQ]", "", "a waiver needs `target`"),
             ("rule: p/r", "rule: p/*", "a waiver names one rule, not a pattern"),
             ("rule: p/r", "rule: r", "`r` is not the full id of a rule"),
-            (
-                "covers: [fail, unknown]",
-                "covers: [unknown]",
-                "`covers` does not hold `fail`",
-            ),
+            ("covers: [fail, unknown]", "covers: [unknown]", "`covers` does not hold `fail`"),
             ("covers: [fail, unknown]", "covers: [fail, error]", "`error` cannot be waived"),
             ("ticket:", "tickt:", "unknown key `tickt` in a waiver"),
         ];

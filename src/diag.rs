@@ -6,6 +6,9 @@
 //!
 //! This module knows nothing about mail, facts or rules, and never prints: callers decide where the text goes.
 
+pub mod fields;
+pub mod yaml;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};

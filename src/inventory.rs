@@ -4,6 +4,8 @@
 //! profile and waivers are. It is written by people, so every mistake is answered with place, snippet and help, and each
 //! domain keeps the position of its entry for reports. It reads no other file: commands resolve the paths it names.
 
+mod load;
+
 use std::net::IpAddr;
 
 use schemars::JsonSchema;

@@ -11,6 +11,10 @@ pub mod evaluate;
 pub mod explain;
 pub mod fixture;
 mod lists;
+pub mod mutation;
+#[cfg(test)]
+mod support;
+pub mod testing;
 pub mod truth;
 
 pub use assess::{Assembler, assess_target};

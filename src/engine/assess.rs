@@ -224,3 +224,165 @@ fn forget_replaced(targets: &mut [AssessedTarget]) {
 fn days_between(from: jiff::civil::Date, to: jiff::civil::Date) -> i32 {
     i32::try_from(to.duration_since(from).as_secs() / super::evaluate::DAY).unwrap_or(i32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::engine::support::{SPAN, facts, policy, rule};
+    use crate::findings::{BlameValue, Finding};
+    use crate::policy::{Fix, RecordFix};
+
+    const AS_OF: jiff::civil::Date = jiff::civil::date(2026, 11, 21);
+
+    fn lookups() -> Rule {
+        rule(Target::Domain, json!({ "id": "test/lookups", "check": { "fact": "spf.lookups", "at_most": 10 } }))
+    }
+
+    fn waiver(target: &str, created: &str, expires: &str) -> Waiver {
+        Waiver {
+            id: "w".to_owned(),
+            rule: "test/lookups".to_owned(),
+            targets: vec![target.to_owned()],
+            reason: "reason".to_owned(),
+            approved_by: "j.doe@example.org".to_owned(),
+            ticket: None,
+            created: created.parse().unwrap(),
+            expires: expires.parse().unwrap(),
+            covers_unknown: false,
+            span: SPAN,
+        }
+    }
+
+    fn assess(waivers: Vec<Waiver>, targets: &[(&str, Value)]) -> Assessment {
+        let service = rule(Target::Service, json!({ "id": "test/port", "check": { "fact": "port", "equals": 25 } }));
+        let mut policy = policy(vec![service, lookups()]);
+        policy.waivers = waivers;
+        let mut assembler = Assembler::new(policy, AS_OF);
+        for (name, with) in targets {
+            assembler.assess(Target::Domain, name, None, facts(Target::Domain, with.clone()).group());
+        }
+        assembler.finish(Coverage::default())
+    }
+
+    fn finding<'a>(assessment: &'a Assessment, target: &str) -> Finding<'a> {
+        assessment.findings().find(|finding| finding.target.name == target).unwrap()
+    }
+
+    #[test]
+    fn rows_hold_only_rules_about_the_kind_and_targets_are_sorted() {
+        let assessment =
+            assess(vec![], &[("b.example", json!({ "spf.lookups": 11 })), ("a.example", json!({ "spf.lookups": 1 }))]);
+        let names: Vec<&str> = assessment.targets.iter().map(|target| target.name.as_str()).collect();
+        assert_eq!(names, ["a.example", "b.example"]);
+        assert_eq!(*assessment.targets[0].verdicts, [Some(Verdict::Pass), None]);
+        assert!(assessment.targets[0].details.is_empty());
+        let failed = finding(&assessment, "b.example").detail.unwrap();
+        assert_eq!(failed.blame[0].observed, BlameValue::Present("11".into()));
+        assert_eq!(assessment.counts().fail, 1);
+    }
+
+    #[test]
+    fn a_waiver_holds_from_its_first_to_its_last_day() {
+        let cases = [
+            ("2026-10-01", "2027-01-31", true, WaiverState::Active(71)),
+            ("2026-10-01", "2026-12-21", true, WaiverState::Expiring(30)),
+            ("2026-10-01", "2026-12-22", true, WaiverState::Active(31)),
+            ("2026-11-21", "2026-11-21", true, WaiverState::Expiring(0)),
+            ("2026-03-01", "2026-11-20", false, WaiverState::Expired(1)),
+            ("2026-03-01", "2026-10-31", false, WaiverState::Expired(21)),
+            ("2026-11-22", "2027-01-31", false, WaiverState::NotYet(1)),
+        ];
+        for (created, expires, waived, state) in cases {
+            let waivers = vec![waiver("Example.org.", created, expires)];
+            let assessment = assess(waivers, &[("example.org", json!({ "spf.lookups": 11 }))]);
+            let found = finding(&assessment, "example.org");
+            assert_eq!((found.verdict, found.is_waived()), (Verdict::Fail, waived), "{created} {expires}");
+            assert_eq!(assessment.waivers[0].state, state, "{created} {expires}");
+            let expired = matches!(state, WaiverState::Expired(_)).then_some(0);
+            assert_eq!(found.detail.unwrap().expired_waiver, expired);
+        }
+    }
+
+    #[test]
+    fn waivers_that_are_not_needed_or_meet_nothing_are_reported() {
+        let mut other_rule = waiver("example.org", "2026-10-01", "2027-01-31");
+        other_rule.rule = "test/gone".to_owned();
+        let waivers = vec![
+            waiver("example.org", "2026-10-01", "2027-01-31"),
+            waiver("elsewhere.example", "2026-10-01", "2027-01-31"),
+            other_rule,
+        ];
+        let assessment = assess(waivers, &[("example.org", json!({ "spf.lookups": 1 }))]);
+        let states: Vec<WaiverState> = assessment.waivers.iter().map(|note| note.state).collect();
+        assert_eq!(states, [WaiverState::NotNeeded, WaiverState::Unused, WaiverState::Unused]);
+    }
+
+    #[test]
+    fn missing_evidence_is_covered_only_where_the_waiver_says_so() {
+        for covers_unknown in [false, true] {
+            let mut waiver = waiver("example.org", "2026-10-01", "2027-01-31");
+            waiver.covers_unknown = covers_unknown;
+            let unknown = json!({ "spf.lookups": { "$unknown": "dns-timeout" } });
+            let assessment = assess(vec![waiver], &[("example.org", unknown)]);
+            let found = finding(&assessment, "example.org");
+            assert_eq!((found.verdict, found.is_waived()), (Verdict::Unknown, covers_unknown));
+        }
+    }
+
+    #[test]
+    fn an_expired_waiver_is_silent_where_another_one_holds() {
+        let waivers =
+            vec![waiver("example.org", "2026-01-01", "2026-10-31"), waiver("example.org", "2026-11-01", "2027-01-31")];
+        let assessment = assess(waivers, &[("example.org", json!({ "spf.lookups": 11 }))]);
+        let detail = finding(&assessment, "example.org").detail.unwrap();
+        assert_eq!((detail.waived, detail.expired_waiver), (Some(1), None));
+        assert_eq!(assessment.counts().waived, 1);
+    }
+
+    #[test]
+    fn a_record_is_offered_only_when_all_of_it_is_known() {
+        let record = |name: &str, value: &str, with: Value| {
+            let mut rule = lookups();
+            let record = RecordFix { name: name.to_owned(), rtype: "TXT".to_owned(), value: value.to_owned() };
+            rule.fix = Fix { text: String::new(), record: Some(record) };
+            filled_record(&rule, "example.org", facts(Target::Domain, with).group())
+                .map(|record| format!("{} {} {}", record.name, record.rtype, record.value))
+        };
+        let text = |expected: &str| Some(expected.to_owned());
+        let cases = [
+            (
+                "_dmarc.{domain}",
+                "v=DMARC1; rua=mailto:d@{domain}",
+                json!({}),
+                text("_dmarc.example.org. TXT v=DMARC1; rua=mailto:d@example.org"),
+            ),
+            (
+                "{domain}",
+                "{spf.text} x",
+                json!({ "spf.text": "v=spf1\n\u{1b}-all" }),
+                text("example.org. TXT v=spf1-all x"),
+            ),
+            ("{domain}", "{spf.text}", json!({ "spf.text": null }), None),
+            ("{domain}", "{spf.text}", json!({}), None),
+            ("{domain}", "{dns.mx}", json!({ "dns.mx": [] }), None),
+            ("{domain}", "{no.such}", json!({}), None),
+            ("{domain}", "a { b", json!({}), text("example.org. TXT a { b")),
+        ];
+        for (name, value, with, expected) in cases {
+            assert_eq!(record(name, value, with.clone()), expected, "{value} {with}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_checked_keeps_three_leaves() {
+        let leaf = |path: &str| json!({ "fact": path, "is": "present" });
+        let check = json!({ "all": [leaf("spf.lookups"), leaf("spf.text"), leaf("spf.all"), leaf("spf.valid")] });
+        let policy = policy(vec![rule(Target::Domain, json!({ "check": check }))]);
+        let with = facts(Target::Domain, json!({}));
+        let target = assess_target(&policy, Target::Domain, "example.org", None, with.group(), AS_OF);
+        assert_eq!(target.verdicts[0], Some(Verdict::NotChecked));
+        assert_eq!(target.details[0].blame.len(), 3);
+    }
+}

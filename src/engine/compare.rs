@@ -22,18 +22,19 @@ pub fn compare(mut head: Assessment, base: &Assessment, revision: &str) -> Asses
     let base_rules: BTreeMap<&str, usize> =
         base.policy.rules.iter().enumerate().map(|(index, rule)| (rule.id.as_str(), index)).collect();
     let mut unchanged = 0;
-    let mut still_wrong: BTreeSet<(crate::facts::Target, String, usize)> = BTreeSet::new();
+    let mut unresolved: BTreeSet<(crate::facts::Target, String, usize)> = BTreeSet::new();
     for target in &mut head.targets {
         let before = base_targets.get(&(target.kind, target.name.as_str())).copied();
         let mut dropped = Vec::new();
         for (index, rule) in head.policy.rules.iter().enumerate() {
-            let Some(verdict) = target.verdicts[index].filter(|verdict| is_problem(*verdict)) else { continue };
+            let Some(verdict) = target.verdicts[index].filter(|verdict| !is_good(*verdict)) else { continue };
             let now = State { rule, verdict, detail: detail_of(target, index) };
             let Some((base_index, then)) = before.and_then(|target| state_of(base, &base_rules, target, rule)) else {
                 continue;
             };
-            still_wrong.insert((target.kind, target.name.clone(), base_index));
-            if !worse(&now, &then) {
+            // What is no longer looked at is not resolved.
+            unresolved.insert((target.kind, target.name.clone(), base_index));
+            if is_problem(verdict) && !worse(&now, &then) {
                 dropped.push(index);
             }
         }
@@ -41,7 +42,7 @@ pub fn compare(mut head: Assessment, base: &Assessment, revision: &str) -> Asses
         leave_out(target, &dropped);
     }
     let resolved = base_problems(base)
-        .filter(|(target, rule)| !still_wrong.contains(&(target.kind, target.name.clone(), *rule)))
+        .filter(|(target, rule)| !unresolved.contains(&(target.kind, target.name.clone(), *rule)))
         .count();
     head.base = Some(Base { revision: revision.to_owned(), unchanged, resolved });
     head
@@ -71,6 +72,10 @@ fn detail_of(target: &AssessedTarget, rule: usize) -> Option<&Detail> {
 
 fn is_problem(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Fail | Verdict::Unknown | Verdict::Error)
+}
+
+fn is_good(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Pass | Verdict::NotApplicable)
 }
 
 fn base_problems(base: &Assessment) -> impl Iterator<Item = (&AssessedTarget, usize)> {
@@ -192,5 +197,91 @@ fn number(leaf: &Leaf, text: &str) -> Option<i64> {
             digits.parse::<i64>().ok()?.checked_mul(unit)
         }
         _ => text.parse().ok(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::engine::Assembler;
+    use crate::engine::support::{facts, policy, rule};
+    use crate::facts::{Coverage, Target};
+    use crate::policy::Severity;
+
+    fn assess(rules: Vec<Rule>, with: Value) -> Assessment {
+        let mut assembler = Assembler::new(policy(rules), jiff::civil::date(2026, 11, 21));
+        assembler.assess(Target::Domain, "example.org", None, facts(Target::Domain, with).group());
+        assembler.finish(Coverage::default())
+    }
+
+    /// Verdict after the comparison (`-` when left out), unchanged and resolved.
+    fn compared(check: &Value, before: Value, after: Value) -> (String, usize, usize) {
+        let rules = || vec![rule(Target::Domain, json!({ "check": check }))];
+        let result = compare(assess(rules(), after), &assess(rules(), before), "origin/main");
+        let verdict = result.targets[0].verdicts[0].map_or("-".to_owned(), |verdict| verdict.to_string());
+        assert_eq!(result.targets[0].details.is_empty(), matches!(verdict.as_str(), "-" | "pass" | "not-applicable"));
+        let base = result.base.unwrap();
+        (verdict, base.unchanged, base.resolved)
+    }
+
+    #[test]
+    fn only_what_is_new_or_worse_is_kept() {
+        let lookups = json!({ "fact": "spf.lookups", "at_most": 10 });
+        let policy = json!({ "fact": "dmarc.policy", "equals": "reject" });
+        let all = json!({ "fact": "spf.all", "equals": "fail" });
+        let mx = json!({ "fact": "dns.mx[].host", "subset_of": ["a.example"] });
+        let cname = json!({ "every": "dns.mx", "if_none": "fail", "must": { "fact": "it.cname", "equals": false } });
+        let hosts = |hosts: &[&str]| {
+            let rows: Vec<Value> = hosts.iter().map(|host| json!({ "host": host, "cname": true })).collect();
+            json!({ "dns.mx": rows })
+        };
+        let timeout = || json!({ "spf.lookups": { "$unknown": "dns-timeout" } });
+        let number = |number: i64| json!({ "spf.lookups": number });
+        let cases = [
+            (&lookups, number(3), number(11), ("fail", 0, 0)),
+            (&lookups, number(11), number(11), ("-", 1, 0)),
+            (&lookups, number(12), number(11), ("-", 1, 0)),
+            (&lookups, number(11), number(12), ("fail", 0, 0)),
+            (&lookups, number(11), number(3), ("pass", 0, 1)),
+            (&lookups, number(3), timeout(), ("unknown", 0, 0)),
+            (&lookups, timeout(), timeout(), ("-", 1, 0)),
+            (&lookups, number(11), timeout(), ("-", 1, 0)),
+            (&lookups, timeout(), number(11), ("fail", 0, 0)),
+            (&lookups, json!({}), timeout(), ("unknown", 0, 0)),
+            (&lookups, number(11), json!({}), ("not-checked", 0, 0)),
+            (&policy, json!({ "dmarc.policy": "none" }), json!({ "dmarc.policy": "quarantine" }), ("-", 1, 0)),
+            (&policy, json!({ "dmarc.policy": "quarantine" }), json!({ "dmarc.policy": "none" }), ("fail", 0, 0)),
+            (&policy, json!({ "dmarc.policy": "none" }), json!({ "dmarc.policy": null }), ("fail", 0, 0)),
+            (&all, json!({ "spf.all": "softfail" }), json!({ "spf.all": "pass" }), ("fail", 0, 0)),
+            (&mx, hosts(&["a.example", "b.example"]), hosts(&["b.example"]), ("-", 1, 0)),
+            (&mx, hosts(&["b.example"]), hosts(&["b.example", "c.example"]), ("fail", 0, 0)),
+            (&cname, hosts(&["a.example", "b.example"]), hosts(&["b.example"]), ("-", 1, 0)),
+            (&cname, hosts(&["a.example"]), hosts(&["a.example", "b.example"]), ("fail", 0, 0)),
+        ];
+        for (check, before, after, (verdict, unchanged, resolved)) in cases {
+            let expected = (verdict.to_owned(), unchanged, resolved);
+            assert_eq!(compared(check, before.clone(), after.clone()), expected, "{check}: {before} then {after}");
+        }
+    }
+
+    #[test]
+    fn a_raised_severity_and_a_new_rule_count_as_worse() {
+        let lookups = || rule(Target::Domain, json!({ "check": { "fact": "spf.lookups", "at_most": 10 } }));
+        let with = || json!({ "spf.lookups": 11 });
+        let raised = Rule { severity: Severity::Critical, ..lookups() };
+        let result = compare(assess(vec![raised], with()), &assess(vec![lookups()], with()), "base");
+        assert_eq!(result.targets[0].verdicts[0], Some(Verdict::Fail));
+        let result = compare(assess(vec![lookups()], with()), &assess(vec![], with()), "base");
+        assert_eq!(result.targets[0].verdicts[0], Some(Verdict::Fail));
+    }
+
+    #[test]
+    fn a_target_that_is_gone_is_resolved() {
+        let rules = || vec![rule(Target::Domain, json!({ "check": { "fact": "spf.lookups", "at_most": 10 } }))];
+        let empty = Assembler::new(policy(rules()), jiff::civil::date(2026, 11, 21)).finish(Coverage::default());
+        let result = compare(empty, &assess(rules(), json!({ "spf.lookups": 11 })), "base");
+        assert_eq!(result.base, Some(Base { revision: "base".to_owned(), unchanged: 0, resolved: 1 }));
     }
 }

@@ -13,6 +13,8 @@ pub mod fixture;
 mod lists;
 pub mod mutation;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod support;
 pub mod testing;
 pub mod truth;

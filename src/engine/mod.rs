@@ -1,3 +1,26 @@
 //! Pure judgement: facts, policy and a date in, verdicts and explanations out.
 //!
-//! Two passes: a fast one that allocates nothing, and a tracing one for what did not pass. No I/O, no clock.
+//! Two passes: [`evaluate`], a fast one that allocates nothing, decides; [`explain`], a tracing one for what did not
+//! pass, says why, and asks the fast one about every node, so that the two cannot disagree. [`assess`] puts verdicts,
+//! waivers and records to publish together; [`compare`] keeps what a change makes worse. [`fixture`] and [`testing`] run
+//! the tests of packs. No I/O, no clock: the date is an argument.
+
+pub mod assess;
+pub mod compare;
+pub mod evaluate;
+pub mod explain;
+pub mod fixture;
+mod lists;
+pub mod mutation;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod support;
+pub mod testing;
+pub mod truth;
+
+pub use assess::{Assembler, assess_target};
+pub use compare::compare;
+pub use evaluate::{AsOf, verdict};
+pub use explain::{Explanation, explain};
+pub use truth::{Lack, Truth};

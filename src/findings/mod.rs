@@ -2,7 +2,9 @@
 //!
 //! An assessment of a large repository has millions of verdicts, so verdicts are one byte each in a row per target and
 //! only what did not pass carries details. Reports read it through [`Assessment::findings`]; none of them decides
-//! anything.
+//! anything. The sentences of explanations are in [`words`], so that every report says the same.
+
+pub mod words;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

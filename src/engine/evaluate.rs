@@ -1,0 +1,721 @@
+//! The fast pass: the verdict of one rule on one target, without allocation.
+//!
+//! What decides where evidence is incomplete:
+//!
+//! - An unknown fact is unknown under every operator. An absent fact is what the leaf's `if_absent` says, under every
+//!   operator but `is`. The same holds for a right side that is another fact.
+//! - A list that could not be read makes its quantifier unknown. A list that is proven absent counts as empty, so
+//!   `if_none` decides. An element whose `where` is unknown contributes unknown; one whose `where` is not applicable
+//!   does not count.
+//! - Lists compared as sets are described in [`super::lists`].
+//!
+//! A comparison that does not fit the types is a defect of the pack; the loader excludes it, and here it becomes
+//! `error`, never a panic and never a verdict about the target.
+
+use std::cmp::Ordering;
+use std::ops::RangeInclusive;
+
+use super::lists::{self, Many};
+use super::truth::{Lack, Truth};
+use crate::facts::{Cause, FactView, Group, Node, Observed, View};
+use crate::findings::Verdict;
+use crate::policy::model::Bound;
+use crate::policy::{Check, Condition, Expected, IfNone, Leaf, LeafId, Literal, Operator, Quantifier, Right, Rule};
+
+/// Seconds of a day.
+pub(super) const DAY: i64 = 86_400;
+
+/// A comparison that the types do not allow.
+pub(super) const DEFECT: Truth = Truth::Unknown(Lack::Defect);
+
+/// The start of the assessment date in UTC, as seconds since 1970-01-01.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AsOf(i64);
+
+impl AsOf {
+    /// Midnight UTC at the start of a date.
+    pub fn date(date: jiff::civil::Date) -> AsOf {
+        let days = date.duration_since(jiff::civil::date(1970, 1, 1)).as_secs() / DAY;
+        AsOf(days * DAY)
+    }
+
+    /// Seconds since 1970-01-01 UTC.
+    pub fn seconds(self) -> i64 {
+        self.0
+    }
+
+    /// Whole days from the date to a time, rounded down; negative when the time has passed.
+    pub fn days_until(self, time: i64) -> i64 {
+        time.saturating_sub(self.0).div_euclid(DAY)
+    }
+}
+
+/// What a rule says about a target.
+pub fn verdict(rule: &Rule, facts: &dyn Group, as_of: AsOf) -> Verdict {
+    let Check::Automatic(check) = &rule.check else { return Verdict::Manual };
+    // The paths of a rule are positions in the schema of its kind of target and mean nothing in another one.
+    if facts.schema().name != rule.applies_to.schema().name {
+        return Verdict::Error;
+    }
+    let evaluator = Evaluator { rule, facts, as_of };
+    match evaluator.applies() {
+        Truth::Pass => verdict_of(evaluator.truth(check, None)),
+        Truth::Fail | Truth::NotApplicable => Verdict::NotApplicable,
+        unknown @ Truth::Unknown(_) => verdict_of(unknown),
+    }
+}
+
+fn verdict_of(truth: Truth) -> Verdict {
+    match truth {
+        Truth::Pass => Verdict::Pass,
+        Truth::Fail => Verdict::Fail,
+        Truth::NotApplicable => Verdict::NotApplicable,
+        Truth::Unknown(Lack::NotCollected) => Verdict::NotChecked,
+        Truth::Unknown(Lack::Evidence) => Verdict::Unknown,
+        Truth::Unknown(Lack::Defect) => Verdict::Error,
+    }
+}
+
+/// The truth of "could not be determined" for a cause.
+pub(super) fn unknown(cause: Cause) -> Truth {
+    Truth::Unknown(if cause == Cause::NotCollected { Lack::NotCollected } else { Lack::Evidence })
+}
+
+/// One rule on one target.
+#[derive(Clone, Copy)]
+pub(super) struct Evaluator<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) facts: &'a dyn Group,
+    pub(super) as_of: AsOf,
+}
+
+/// What a quantifier finds before its body is looked at.
+pub(super) enum Elements<'a> {
+    /// The list could not be read, or is no list.
+    Undetermined(Truth),
+    /// The elements; none for a list that is proven absent.
+    Rows(Option<&'a dyn crate::facts::Rows>),
+}
+
+impl<'a> Evaluator<'a> {
+    /// Whether the rule applies.
+    pub(super) fn applies(&self) -> Truth {
+        self.rule.when.as_ref().map_or(Truth::Pass, |when| self.truth(when, None))
+    }
+
+    /// The value of a condition; `element` is the element of the enclosing quantifier.
+    pub(super) fn truth(&self, condition: &Condition, element: Option<&'a dyn Group>) -> Truth {
+        match condition {
+            Condition::Leaf(id) => self.leaf(*id, element),
+            Condition::All(parts) => {
+                let mut all = Truth::NotApplicable;
+                for part in parts {
+                    all = all.and(self.truth(part, element));
+                    if all == Truth::Fail {
+                        break;
+                    }
+                }
+                all
+            }
+            Condition::Any(parts) => {
+                let mut any = Truth::NotApplicable;
+                for part in parts {
+                    any = any.or(self.truth(part, element));
+                    if any == Truth::Pass {
+                        break;
+                    }
+                }
+                any
+            }
+            Condition::Not(part) => self.truth(part, element).negate(),
+            Condition::Quantified { quantifier, list, filter, body, if_none } => {
+                self.quantified(*quantifier, *list, filter.as_deref(), body, *if_none)
+            }
+        }
+    }
+
+    fn quantified(
+        &self,
+        quantifier: Quantifier,
+        list: LeafId,
+        filter: Option<&Condition>,
+        body: &Condition,
+        if_none: IfNone,
+    ) -> Truth {
+        let rows = match self.elements(list) {
+            Elements::Undetermined(truth) => return truth,
+            Elements::Rows(None) => return if_none.into(),
+            Elements::Rows(Some(rows)) => rows,
+        };
+        let mut counted = false;
+        let mut result = Truth::NotApplicable;
+        for index in 0..rows.count() {
+            let row = rows.row(index);
+            let Some(value) = self.contribution(quantifier, filter, body, row) else { continue };
+            counted = true;
+            result = match quantifier {
+                Quantifier::Every | Quantifier::None => result.and(value),
+                Quantifier::Some => result.or(value),
+            };
+            let decided = if quantifier == Quantifier::Some { Truth::Pass } else { Truth::Fail };
+            if result == decided {
+                return result;
+            }
+        }
+        if counted { result } else { if_none.into() }
+    }
+
+    /// What one element adds to a quantifier; `None` when the element does not count.
+    pub(super) fn contribution(
+        &self,
+        quantifier: Quantifier,
+        filter: Option<&Condition>,
+        body: &Condition,
+        row: &'a dyn Group,
+    ) -> Option<Truth> {
+        match filter.map_or(Truth::Pass, |filter| self.truth(filter, Some(row))) {
+            Truth::Pass => {}
+            Truth::Fail | Truth::NotApplicable => return None,
+            // The element might have to be checked, so nothing may be concluded as if it did not.
+            unknown @ Truth::Unknown(_) => return Some(unknown),
+        }
+        let value = self.truth(body, Some(row));
+        Some(if quantifier == Quantifier::None { value.negate() } else { value })
+    }
+
+    /// The elements of a quantifier's list.
+    pub(super) fn elements(&self, list: LeafId) -> Elements<'a> {
+        let fact = self.leaf_of(list).and_then(|leaf| read(self.facts, &leaf.path.steps));
+        match fact.map(|fact| fact.observed) {
+            Some(Observed::Present(View::Rows(rows))) => Elements::Rows(Some(rows)),
+            Some(Observed::Absent(_)) => Elements::Rows(None),
+            Some(Observed::Unknown(cause)) => Elements::Undetermined(unknown(cause)),
+            Some(Observed::Present(_)) | None => Elements::Undetermined(DEFECT),
+        }
+    }
+
+    pub(super) fn leaf_of(&self, id: LeafId) -> Option<&'a Leaf> {
+        self.rule.leaves.get(usize::from(id.0))
+    }
+
+    /// The fact on the left side of a leaf.
+    pub(super) fn left(&self, leaf: &Leaf, element: Option<&'a dyn Group>) -> Option<FactView<'a>> {
+        let base = if leaf.element { element? } else { self.facts };
+        read(base, &leaf.path.steps)
+    }
+
+    /// The value of one comparison.
+    pub(super) fn leaf(&self, id: LeafId, element: Option<&'a dyn Group>) -> Truth {
+        let Some(leaf) = self.leaf_of(id) else { return DEFECT };
+        let Some(fact) = self.left(leaf, element) else { return DEFECT };
+        let view = match (fact.observed, &leaf.operator) {
+            (Observed::Unknown(cause), _) => return unknown(cause),
+            (Observed::Absent(_), Operator::Is(expected)) => return Truth::of(*expected == Expected::Absent),
+            (Observed::Absent(_), _) => return leaf.if_absent.into(),
+            (Observed::Present(_), Operator::Is(expected)) => return Truth::of(*expected == Expected::Present),
+            (Observed::Present(view), _) => view,
+        };
+        let result = match view {
+            View::Rows(_) | View::Values(_) => self.compare_list(leaf, view, element),
+            _ => self.compare(leaf, view, element),
+        };
+        result.unwrap_or_else(|instead| instead)
+    }
+
+    /// A comparison of one value. `Err` is the value of the leaf when the right side decides it.
+    fn compare(&self, leaf: &'a Leaf, left: View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
+        let right = |side: &'a Right| self.right(leaf, side, element);
+        Ok(match &leaf.operator {
+            Operator::Equals(side) => equal(left, right(side)?),
+            Operator::NotEquals(side) => equal(left, right(side)?).negate(),
+            Operator::In(literals) => member(left, literals),
+            Operator::NotIn(literals) => member(left, literals).negate(),
+            Operator::AtLeast(side) => ordered(left, right(side)?, Ordering::is_ge),
+            Operator::AtMost(side) => ordered(left, right(side)?, Ordering::is_le),
+            Operator::Between(low, high) => {
+                let (low, high) = self.pair(leaf, low, high, element)?;
+                ordered(left, low, Ordering::is_ge).and(ordered(left, high, Ordering::is_le))
+            }
+            Operator::Matches(pattern) => match left {
+                View::Text(text) | View::Name(text) => Truth::of(pattern.regex.is_match(text)),
+                _ => DEFECT,
+            },
+            Operator::Contains(side) => match (left, right(side)?) {
+                (View::Text(text) | View::Name(text), View::Text(part) | View::Name(part)) => {
+                    Truth::of(text.contains(part))
+                }
+                _ => DEFECT,
+            },
+            Operator::DaysLeft(bound) => match left {
+                View::Time(time) => {
+                    let days = self.as_of.days_until(time);
+                    within(&(days..=days), &self.bound(leaf, bound, DAY, element)?)
+                }
+                _ => DEFECT,
+            },
+            Operator::OlderThan(side) => match (left, right(side)?) {
+                (View::Time(time), View::Duration(age) | View::Int(age)) => {
+                    Truth::of(self.as_of.seconds().saturating_sub(time) > age)
+                }
+                _ => DEFECT,
+            },
+            _ => DEFECT,
+        })
+    }
+
+    /// A comparison of many values.
+    fn compare_list(&self, leaf: &'a Leaf, left: View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
+        let item = leaf.path.item.as_deref();
+        if let (Operator::Count(bound), View::Rows(rows), None) = (&leaf.operator, left, item) {
+            let count = lists::as_number(rows.count());
+            return Ok(within(&(count..=count), &self.bound(leaf, bound, 1, element)?));
+        }
+        let Some(many) = Many::of(left, item) else { return Ok(DEFECT) };
+        Ok(match &leaf.operator {
+            Operator::Count(bound) => lists::counted(many, &self.bound(leaf, bound, 1, element)?),
+            Operator::Distinct(bound) => lists::distinct(many, &self.bound(leaf, bound, 1, element)?),
+            Operator::Contains(side) => lists::contains(many, self.right(leaf, side, element)?, leaf.if_absent),
+            Operator::SameSetAs(side) => lists::same_set(many, self.right_many(leaf, side, element)?, leaf.if_absent),
+            Operator::SubsetOf(side) => lists::subset(many, self.right_many(leaf, side, element)?, leaf.if_absent),
+            _ => DEFECT,
+        })
+    }
+
+    /// The fact on the right side. Inside a quantifier a path that begins with `it.` reads the element.
+    pub(super) fn right_fact(&self, path: &crate::facts::Path, element: Option<&'a dyn Group>) -> Option<FactView<'a>> {
+        let base = if path.text.starts_with("it.") { element? } else { self.facts };
+        read(base, &path.steps)
+    }
+
+    /// One value on the right side.
+    fn right(&self, leaf: &Leaf, side: &'a Right, element: Option<&'a dyn Group>) -> Result<View<'a>, Truth> {
+        match side {
+            Right::Literal(literal) => Ok(view_of(literal)),
+            Right::Set(_) => Err(DEFECT),
+            Right::Fact(path) => match self.right_fact(path, element).map(|fact| fact.observed) {
+                Some(Observed::Present(view)) => Ok(view),
+                Some(Observed::Absent(_)) => Err(leaf.if_absent.into()),
+                Some(Observed::Unknown(cause)) => Err(unknown(cause)),
+                None => Err(DEFECT),
+            },
+        }
+    }
+
+    /// Two values on the right side. An absent one decides before an unknown one does.
+    fn pair(
+        &self,
+        leaf: &Leaf,
+        low: &'a Right,
+        high: &'a Right,
+        element: Option<&'a dyn Group>,
+    ) -> Result<(View<'a>, View<'a>), Truth> {
+        match (self.right(leaf, low, element), self.right(leaf, high, element)) {
+            (Ok(low), Ok(high)) => Ok((low, high)),
+            (Err(Truth::Unknown(_)), Err(high)) => Err(high),
+            (Err(low), _) => Err(low),
+            (_, Err(high)) => Err(high),
+        }
+    }
+
+    /// Many values on the right side.
+    pub(super) fn right_many(
+        &self,
+        leaf: &Leaf,
+        side: &'a Right,
+        element: Option<&'a dyn Group>,
+    ) -> Result<Many<'a>, Truth> {
+        match side {
+            Right::Literal(literal) => Ok(Many::Literals(std::slice::from_ref(literal))),
+            Right::Set(literals) => Ok(Many::Literals(literals)),
+            Right::Fact(path) => Many::of(self.right(leaf, side, element)?, path.item.as_deref()).ok_or(DEFECT),
+        }
+    }
+
+    /// The range of numbers that satisfy a bound. `unit` is what a number counts, in seconds, for durations.
+    fn bound(
+        &self,
+        leaf: &Leaf,
+        bound: &'a Bound,
+        unit: i64,
+        element: Option<&'a dyn Group>,
+    ) -> Result<RangeInclusive<i64>, Truth> {
+        let number = |side: &'a Right| match self.right(leaf, side, element)? {
+            View::Int(number) => Ok(number),
+            View::Duration(seconds) => Ok(seconds.div_euclid(unit)),
+            _ => Err(DEFECT),
+        };
+        Ok(match bound {
+            Bound::Equals(side) => {
+                let exactly = number(side)?;
+                exactly..=exactly
+            }
+            Bound::AtLeast(side) => number(side)?..=i64::MAX,
+            Bound::AtMost(side) => i64::MIN..=number(side)?,
+            Bound::Between(low, high) => match (number(low), number(high)) {
+                (Ok(low), Ok(high)) => low..=high,
+                (Err(Truth::Unknown(_)), Err(high)) => return Err(high),
+                (Err(low), _) => return Err(low),
+                (_, Err(high)) => return Err(high),
+            },
+        })
+    }
+}
+
+/// Reads the fact at the end of a path of field positions.
+pub(super) fn read<'a>(group: &'a dyn Group, steps: &[u8]) -> Option<FactView<'a>> {
+    let mut group = group;
+    for step in steps {
+        match group.node(usize::from(*step)) {
+            Node::Group(inner) => group = inner,
+            Node::Fact(fact) => return Some(fact),
+        }
+    }
+    None
+}
+
+/// A literal as a value.
+pub(super) fn view_of(literal: &Literal) -> View<'_> {
+    match literal {
+        Literal::Bool(value) => View::Bool(*value),
+        Literal::Int(value) => View::Int(*value),
+        Literal::Duration(value) => View::Duration(*value),
+        Literal::Time(value) => View::Time(*value),
+        Literal::Text(value) => View::Text(value),
+        Literal::Name(value) => View::Name(value),
+        Literal::Address(value) => View::Address(*value),
+        Literal::Word { rank, words } => View::Word { rank: *rank, words },
+    }
+}
+
+/// The right sides of an operator.
+pub(super) fn sides(operator: &Operator) -> [Option<&Right>; 2] {
+    match operator {
+        Operator::Equals(side)
+        | Operator::NotEquals(side)
+        | Operator::AtLeast(side)
+        | Operator::AtMost(side)
+        | Operator::Contains(side)
+        | Operator::SameSetAs(side)
+        | Operator::SubsetOf(side)
+        | Operator::OlderThan(side) => [Some(side), None],
+        Operator::Between(low, high) => [Some(low), Some(high)],
+        Operator::Count(bound) | Operator::Distinct(bound) | Operator::DaysLeft(bound) => match bound {
+            Bound::Equals(side) | Bound::AtLeast(side) | Bound::AtMost(side) => [Some(side), None],
+            Bound::Between(low, high) => [Some(low), Some(high)],
+        },
+        Operator::In(_) | Operator::NotIn(_) | Operator::Matches(_) | Operator::Is(_) | Operator::Elements => {
+            [None, None]
+        }
+    }
+}
+
+/// Whether two values are equal; `None` when their types do not compare. Names are canonical, so their bytes decide.
+fn same(left: View<'_>, right: View<'_>) -> Option<bool> {
+    Some(match (left, right) {
+        (View::Bool(one), View::Bool(two)) => one == two,
+        (View::Int(one), View::Int(two))
+        | (View::Duration(one), View::Duration(two))
+        | (View::Time(one), View::Time(two)) => one == two,
+        (View::Text(one), View::Text(two)) | (View::Name(one), View::Name(two)) => one == two,
+        (View::Address(one), View::Address(two)) => one == two,
+        (View::Word { rank: one, words: first }, View::Word { rank: two, words: second }) => {
+            // Two closed sets may share a word: `pass` of a qualifier is `pass` of a result.
+            if std::ptr::eq(first, second) {
+                one == two
+            } else {
+                first.words.get(usize::from(one)) == second.words.get(usize::from(two))
+            }
+        }
+        _ => return None,
+    })
+}
+
+fn equal(left: View<'_>, right: View<'_>) -> Truth {
+    same(left, right).map_or(DEFECT, Truth::of)
+}
+
+fn member(left: View<'_>, literals: &[Literal]) -> Truth {
+    let mut any = Truth::Fail;
+    for literal in literals {
+        any = any.or(equal(left, view_of(literal)));
+        if any == Truth::Pass {
+            break;
+        }
+    }
+    any
+}
+
+fn ordered(left: View<'_>, right: View<'_>, holds: fn(Ordering) -> bool) -> Truth {
+    let order = match (left, right) {
+        (View::Int(one), View::Int(two))
+        | (View::Duration(one), View::Duration(two))
+        | (View::Time(one), View::Time(two)) => one.cmp(&two),
+        (View::Word { rank: one, words: first }, View::Word { rank: two, words: second })
+            if first.ordered && first.name == second.name =>
+        {
+            one.cmp(&two)
+        }
+        _ => return DEFECT,
+    };
+    Truth::of(holds(order))
+}
+
+/// Whether a number, of which only the range is known, lies within a bound.
+pub(super) fn within(number: &RangeInclusive<i64>, bound: &RangeInclusive<i64>) -> Truth {
+    if bound.contains(number.start()) && bound.contains(number.end()) {
+        Truth::Pass
+    } else if number.end() < bound.start() || number.start() > bound.end() || bound.is_empty() {
+        Truth::Fail
+    } else {
+        Truth::Unknown(Lack::Evidence)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::engine::support::{facts, rule};
+    use crate::facts::{Fact, Target, TargetFacts};
+
+    fn judge(target: Target, document: Value, with: Value) -> &'static str {
+        let as_of = AsOf::date(jiff::civil::date(2026, 11, 21));
+        verdict(&rule(target, document), facts(target, with).group(), as_of).as_str()
+    }
+
+    fn domain(check: Value, with: Value) -> &'static str {
+        judge(Target::Domain, json!({ "check": check }), with)
+    }
+
+    #[test]
+    fn every_operator_decides_present_values() {
+        let timeout = || json!({ "$unknown": "dns-timeout" });
+        let mx = |hosts: &[&str]| {
+            json!({ "dns.mx": hosts.iter().map(|host| json!({ "host": host })).collect::<Vec<_>>(),
+                    "inventory.mx": ["mx1.example.org", "mx2.example.org"] })
+        };
+        let cases = [
+            (json!({ "fact": "dmarc.policy", "equals": "reject" }), json!({ "dmarc.policy": "reject" }), "pass"),
+            (json!({ "fact": "dmarc.policy", "not_equals": "none" }), json!({ "dmarc.policy": "none" }), "fail"),
+            (json!({ "fact": "dmarc.policy", "at_least": "quarantine" }), json!({ "dmarc.policy": "reject" }), "pass"),
+            (json!({ "fact": "dmarc.policy", "at_most": "none" }), json!({ "dmarc.policy": "reject" }), "fail"),
+            (json!({ "fact": "spf.lookups", "in": [1, 2] }), json!({ "spf.lookups": 2 }), "pass"),
+            (json!({ "fact": "spf.lookups", "not_in": [1, 2] }), json!({ "spf.lookups": 2 }), "fail"),
+            (json!({ "fact": "spf.lookups", "between": [1, 2] }), json!({ "spf.lookups": 1 }), "pass"),
+            (json!({ "fact": "spf.lookups", "between": [1, 2] }), json!({ "spf.lookups": 3 }), "fail"),
+            (json!({ "fact": "spf.text", "matches": "v=spf1 .*" }), json!({ "spf.text": "v=spf1 -all" }), "pass"),
+            (json!({ "fact": "spf.text", "matches": "-all" }), json!({ "spf.text": "v=spf1 -all" }), "fail"),
+            (json!({ "fact": "spf.text", "contains": "ptr" }), json!({ "spf.text": "v=spf1 ptr" }), "pass"),
+            (json!({ "fact": "spf.text", "equals": "V=spf1" }), json!({ "spf.text": "v=spf1" }), "fail"),
+            (json!({ "fact": "spf.redirect", "equals": "A.Example" }), json!({ "spf.redirect": "a.EXAMPLE." }), "pass"),
+            (json!({ "fact": "inventory.mx", "contains": "mx1.example.org" }), mx(&[]), "pass"),
+            (json!({ "fact": "inventory.mx[]", "distinct": { "equals": 2 } }), mx(&[]), "pass"),
+            (json!({ "fact": "dns.mx", "count": { "between": [1, 2] } }), mx(&["a.example"]), "pass"),
+            (json!({ "fact": "dns.mx", "count": { "at_least": 1 } }), mx(&[]), "fail"),
+            (
+                json!({ "fact": "dns.mx[].host", "subset_of": { "fact": "inventory.mx" } }),
+                mx(&["MX1.example.org."]),
+                "pass",
+            ),
+            (json!({ "fact": "dns.mx[].host", "subset_of": ["a.example"] }), mx(&["b.example"]), "fail"),
+            (
+                json!({ "fact": "dns.mx[].host", "same_set_as": { "fact": "inventory.mx" } }),
+                mx(&["mx2.example.org", "mx1.example.org", "mx1.example.org"]),
+                "pass",
+            ),
+            (
+                json!({ "fact": "dns.mx[].host", "same_set_as": { "fact": "inventory.mx" } }),
+                mx(&["mx2.example.org"]),
+                "fail",
+            ),
+            (
+                json!({ "fact": "spf.redirect", "equals": { "fact": "dmarc.org_domain" } }),
+                json!({ "spf.redirect": "a.example", "dmarc.org_domain": "a.example" }),
+                "pass",
+            ),
+            (
+                json!({ "fact": "spf.redirect", "equals": { "fact": "dmarc.org_domain" } }),
+                json!({ "spf.redirect": "a.example", "dmarc.org_domain": timeout() }),
+                "unknown",
+            ),
+            (
+                json!({ "fact": "spf.redirect", "equals": { "fact": "dmarc.org_domain" } }),
+                json!({ "spf.redirect": "a.example", "dmarc.org_domain": null }),
+                "fail",
+            ),
+            (
+                json!({ "fact": "spf.lookups", "not_equals": 3, "if_absent": "not-applicable" }),
+                json!({ "spf.lookups": null }),
+                "not-applicable",
+            ),
+            (json!({ "fact": "spf.lookups", "not_equals": 3 }), json!({ "spf.lookups": null }), "fail"),
+            (json!({ "fact": "spf.lookups", "is": "absent" }), json!({ "spf.lookups": null }), "pass"),
+            (json!({ "fact": "spf.lookups", "is": "absent" }), json!({ "spf.lookups": timeout() }), "unknown"),
+            (json!({ "fact": "spf.lookups", "is": "present" }), json!({ "spf.lookups": 0 }), "pass"),
+            (
+                json!({ "fact": "spf.lookups", "at_most": 10, "if_absent": "unknown" }),
+                json!({ "spf.lookups": null }),
+                "unknown",
+            ),
+            (json!({ "fact": "spf.lookups", "at_most": 10 }), json!({}), "not-checked"),
+        ];
+        for (check, with, expected) in cases {
+            assert_eq!(domain(check.clone(), with.clone()), expected, "{check} on {with}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_from_the_start_of_the_date_and_rounded_down() {
+        let days =
+            |number: i64| json!({ "check": { "fact": "tls.cert.not_after", "days_left": { "equals": number } } });
+        let cases = [
+            ("2026-12-12", 21),
+            ("2026-12-11T23:59:59Z", 20),
+            ("2026-11-21", 0),
+            ("2026-11-20T23:59:59Z", -1),
+            ("2026-11-20", -1),
+        ];
+        for (time, number) in cases {
+            assert_eq!(judge(Target::Service, days(number), json!({ "tls.cert.not_after": time })), "pass", "{time}");
+        }
+        let older = json!({ "check": { "fact": "tls.cert.not_after", "older_than": 86_400 } });
+        assert_eq!(judge(Target::Service, older.clone(), json!({ "tls.cert.not_after": "2026-11-20" })), "fail");
+        assert_eq!(judge(Target::Service, older, json!({ "tls.cert.not_after": "2026-11-19" })), "pass");
+    }
+
+    #[test]
+    fn quantifiers_fold_kleene_values_and_say_what_nothing_means() {
+        let timeout = || json!({ "$unknown": "dns-timeout" });
+        let rows = |values: Vec<Value>| json!({ "dns.mx": values.into_iter().map(|value| json!({ "cname": value, "null": false })).collect::<Vec<_>>() });
+        let quantified = |quantifier: &str, if_none: &str| json!({ quantifier: "dns.mx", "if_none": if_none, "must": { "fact": "it.cname", "equals": false } });
+        let cases = [
+            ("every", "fail", rows(vec![json!(false), json!(false)]), "pass"),
+            ("every", "pass", rows(vec![json!(true), timeout()]), "fail"),
+            ("every", "pass", rows(vec![json!(false), timeout()]), "unknown"),
+            ("some", "pass", rows(vec![json!(false), timeout()]), "pass"),
+            ("some", "pass", rows(vec![json!(true), timeout()]), "unknown"),
+            ("none", "pass", rows(vec![json!(true), timeout()]), "unknown"),
+            ("none", "pass", rows(vec![json!(false), timeout()]), "fail"),
+            ("none", "fail", rows(vec![json!(true)]), "pass"),
+            ("every", "pass", rows(vec![]), "pass"),
+            ("every", "unknown", rows(vec![]), "unknown"),
+            ("none", "not-applicable", rows(vec![]), "not-applicable"),
+            ("some", "fail", rows(vec![]), "fail"),
+            ("every", "fail", json!({ "dns.mx": null }), "fail"),
+            ("every", "pass", json!({ "dns.mx": null }), "pass"),
+            ("every", "pass", json!({ "dns.mx": timeout() }), "unknown"),
+            ("every", "pass", json!({}), "not-checked"),
+        ];
+        for (quantifier, if_none, with, expected) in cases {
+            assert_eq!(
+                domain(quantified(quantifier, if_none), with.clone()),
+                expected,
+                "{quantifier} {if_none} {with}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_element_that_might_count_is_unknown_and_one_that_does_not_is_left_out() {
+        let check = json!({ "every": "dns.mx", "if_none": "not-applicable", "where": { "fact": "it.null", "equals": false },
+            "must": { "fact": "it.cname", "equals": false } });
+        let row = |is_null: Value, cname: Value| json!({ "dns.mx": [{ "null": is_null, "cname": cname }] });
+        let timeout = json!({ "$unknown": "dns-timeout" });
+        assert_eq!(domain(check.clone(), row(json!(true), json!(true))), "not-applicable");
+        assert_eq!(domain(check.clone(), row(timeout, json!(false))), "unknown");
+        assert_eq!(domain(check, row(json!(false), json!(true))), "fail");
+    }
+
+    #[test]
+    fn a_condition_of_applicability_is_never_dropped() {
+        let document = json!({ "when": { "fact": "mail.sends", "equals": true }, "check": { "fact": "spf.lookups", "at_most": 1 } });
+        let cases = [
+            (json!({ "mail.sends": true, "spf.lookups": 1 }), "pass"),
+            (json!({ "mail.sends": false, "spf.lookups": 9 }), "not-applicable"),
+            (json!({ "mail.sends": { "$unknown": "dns-timeout" }, "spf.lookups": 1 }), "unknown"),
+            (json!({ "spf.lookups": 9 }), "not-checked"),
+        ];
+        for (with, expected) in cases {
+            assert_eq!(judge(Target::Domain, document.clone(), with.clone()), expected, "{with}");
+        }
+    }
+
+    #[test]
+    fn not_checked_needs_that_nothing_else_was_missing() {
+        let all =
+            json!({ "all": [{ "fact": "spf.lookups", "at_most": 1 }, { "fact": "dmarc.policy", "equals": "reject" }] });
+        assert_eq!(domain(all.clone(), json!({})), "not-checked");
+        assert_eq!(domain(all.clone(), json!({ "spf.lookups": { "$unknown": "dns-timeout" } })), "unknown");
+        assert_eq!(domain(all, json!({ "spf.lookups": 2 })), "fail");
+    }
+
+    #[test]
+    fn lists_with_missing_evidence_are_decided_only_by_what_is_known() {
+        let timeout = || json!({ "$unknown": "dns-timeout" });
+        let with = |hosts: Vec<Value>| json!({ "dns.mx": hosts.into_iter().map(|host| json!({ "host": host })).collect::<Vec<_>>(), "inventory.mx": ["a.example"] });
+        let side = json!({ "fact": "inventory.mx[]" });
+        let cases = [
+            (json!({ "same_set_as": side }), vec![json!("a.example"), timeout()], "unknown"),
+            (json!({ "same_set_as": side }), vec![json!("b.example"), timeout()], "fail"),
+            (json!({ "subset_of": side }), vec![json!("a.example"), timeout()], "unknown"),
+            (json!({ "subset_of": side }), vec![json!("b.example"), timeout()], "fail"),
+            (json!({ "subset_of": side }), vec![json!("a.example"), Value::Null], "fail"),
+            (json!({ "subset_of": side, "if_absent": "pass" }), vec![json!("a.example"), Value::Null], "pass"),
+            // Nothing is never good by itself.
+            (json!({ "subset_of": side }), vec![], "fail"),
+            (json!({ "contains": "a.example" }), vec![json!("a.example"), timeout()], "pass"),
+            (json!({ "contains": "a.example" }), vec![json!("b.example"), timeout()], "unknown"),
+            (json!({ "distinct": { "at_least": 2 } }), vec![json!("a.example"), json!("b.example"), timeout()], "pass"),
+            (json!({ "distinct": { "at_least": 2 } }), vec![json!("a.example"), timeout()], "unknown"),
+            (json!({ "distinct": { "at_least": 3 } }), vec![json!("a.example"), timeout()], "fail"),
+            (json!({ "distinct": { "at_most": 1 } }), vec![json!("a.example"), timeout()], "unknown"),
+            (json!({ "count": { "at_most": 1 } }), vec![json!("a.example"), Value::Null], "pass"),
+        ];
+        for (mut operator, hosts, expected) in cases {
+            operator["fact"] = json!("dns.mx[].host");
+            assert_eq!(domain(operator.clone(), with(hosts.clone())), expected, "{operator} on {hosts:?}");
+        }
+    }
+
+    #[test]
+    fn long_lists_are_decided_like_short_ones() {
+        let names: Vec<String> = (0..300).map(|number| format!("mx{number}.example.org")).collect();
+        let rows: Vec<Value> = names.iter().rev().map(|name| json!({ "host": name })).collect();
+        let same = json!({ "fact": "dns.mx[].host", "same_set_as": { "fact": "inventory.mx" } });
+        let distinct = json!({ "fact": "dns.mx[].host", "distinct": { "equals": 300 } });
+        let with = json!({ "dns.mx": rows, "inventory.mx": names });
+        assert_eq!((domain(same.clone(), with.clone()), domain(distinct, with)), ("pass", "pass"));
+        let short = json!({ "dns.mx": rows, "inventory.mx": &names[1..] });
+        assert_eq!(domain(same, short), "fail");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_an_error_and_never_a_verdict_about_the_target() {
+        let document = json!({ "check": { "fact": "spf.lookups", "equals": 3 } });
+        let mut broken = rule(Target::Domain, document);
+        broken.leaves[0].operator = Operator::Equals(Right::Literal(Literal::Bool(true)));
+        let as_of = AsOf::date(jiff::civil::date(2026, 1, 1));
+        let with = facts(Target::Domain, json!({ "spf.lookups": 3 }));
+        assert_eq!(verdict(&broken, with.group(), as_of), Verdict::Error);
+        // Facts of another kind of target have other positions.
+        let service = facts(Target::Service, json!({ "port": 25 }));
+        assert_eq!(verdict(&broken, service.group(), as_of), Verdict::Error);
+        broken.leaves.clear();
+        assert_eq!(verdict(&broken, with.group(), as_of), Verdict::Error);
+    }
+
+    #[test]
+    fn words_of_different_sets_are_equal_by_their_text() {
+        let check =
+            json!({ "some": "inventory.senders", "must": { "fact": "it.spf", "equals": { "fact": "spf.all" } } });
+        let TargetFacts::Domain(mut facts) =
+            facts(Target::Domain, json!({ "inventory.senders": [{ "spf": "softfail" }] }))
+        else {
+            panic!("a domain")
+        };
+        facts.spf.all = Fact::present(crate::facts::domain::SpfQualifier::Softfail, crate::facts::Method::None, None);
+        let as_of = AsOf::date(jiff::civil::date(2026, 1, 1));
+        assert_eq!(verdict(&rule(Target::Domain, json!({ "check": check })), facts.as_ref(), as_of), Verdict::Pass);
+    }
+}

@@ -1,0 +1,197 @@
+//! Sentences of explanations: what was observed, and what the rule expects.
+//!
+//! Everything is plain text. Values come from strangers, stand between backticks and are not escaped: each report escapes
+//! the whole sentence for its sink. Authors of packs write no messages, so all findings read alike.
+
+use std::fmt::Write as _;
+
+use super::{Blame, BlameValue};
+use crate::facts::{Kind, View};
+use crate::policy::model::Bound;
+use crate::policy::{Expected, Leaf, Literal, Operator, Right, Rule};
+
+/// One sentence, without a final full stop, that says why a leaf has its verdict: "SPF `all` qualifier is `softfail`;
+/// expected `fail`". The note of the blame is part of it.
+pub fn sentence(rule: &Rule, blame: &Blame) -> String {
+    let Some(leaf) = rule.leaves.get(usize::from(blame.leaf.0)) else { return String::new() };
+    let subject = subject(leaf, blame);
+    match &blame.observed {
+        BlameValue::Unknown(cause) => match &blame.note {
+            Some(note) => format!("{subject} could not be determined ({cause}: {note})"),
+            None => format!("{subject} could not be determined ({cause})"),
+        },
+        BlameValue::Absent(_) => with_note(absent(leaf, blame, &subject), blame),
+        BlameValue::Present(value) => present(leaf, blame, &subject, value),
+    }
+}
+
+/// The blamed fact as tests of packs name it: `spf.all`, `dns.mx[].host`, `smtp.vrfy[root].code`.
+pub fn fact_path(rule: &Rule, blame: &Blame) -> String {
+    let Some(leaf) = rule.leaves.get(usize::from(blame.leaf.0)) else { return String::new() };
+    match (&leaf.list, &blame.element) {
+        (Some(list), Some(element)) if leaf.element => format!("{list}[{element}].{}", field(leaf)),
+        (Some(list), None) if leaf.element => format!("{list}[].{}", field(leaf)),
+        _ => leaf.path.text.clone(),
+    }
+}
+
+/// What a leaf expects: "expected at least `2048`", or, when the comparison must not hold, "must not be `none`".
+pub fn expectation(leaf: &Leaf, expected: Option<&str>, negated: bool) -> String {
+    let right = |side: &Right| right(side, expected);
+    let choose = |plain: String, contrary: String| if negated { contrary } else { plain };
+    match &leaf.operator {
+        Operator::Equals(side) => choose(format!("expected {}", right(side)), format!("must not be {}", right(side))),
+        Operator::NotEquals(side) => {
+            choose(format!("must not be {}", right(side)), format!("expected {}", right(side)))
+        }
+        Operator::In(set) => choose(one_of("expected", set), one_of("must not be", set)),
+        Operator::NotIn(set) => choose(one_of("must not be", set), one_of("expected", set)),
+        Operator::AtLeast(side) => {
+            choose(format!("expected at least {}", right(side)), format!("expected less than {}", right(side)))
+        }
+        Operator::AtMost(side) => {
+            choose(format!("expected at most {}", right(side)), format!("expected more than {}", right(side)))
+        }
+        Operator::Between(low, high) => choose(
+            format!("expected between {} and {}", right(low), right(high)),
+            format!("must not lie between {} and {}", right(low), right(high)),
+        ),
+        Operator::Matches(pattern) => choose(
+            format!("expected to match {}", quote(&pattern.text)),
+            format!("must not match {}", quote(&pattern.text)),
+        ),
+        Operator::Contains(side) => {
+            choose(format!("expected to contain {}", right(side)), format!("must not contain {}", right(side)))
+        }
+        Operator::SameSetAs(side) => {
+            choose(format!("expected the same as {}", right(side)), format!("must not be the same as {}", right(side)))
+        }
+        Operator::SubsetOf(side) => {
+            choose(format!("expected nothing but {}", right(side)), format!("expected more than {}", right(side)))
+        }
+        Operator::Count(limit) | Operator::Distinct(limit) => bound(limit, expected, negated, ""),
+        Operator::DaysLeft(limit) => bound(limit, expected, negated, " days left"),
+        Operator::OlderThan(side) => {
+            choose(format!("expected older than {}", right(side)), format!("must not be older than {}", right(side)))
+        }
+        Operator::Is(wanted) => {
+            let present = (*wanted == Expected::Present) != negated;
+            if present { "there must be one".to_owned() } else { "there must be none".to_owned() }
+        }
+        Operator::Elements => "nothing to check".to_owned(),
+    }
+}
+
+/// A literal as it is written in packs, without backticks.
+pub fn literal(value: &Literal) -> String {
+    match value {
+        Literal::Bool(value) => value.to_string(),
+        Literal::Int(value) => value.to_string(),
+        Literal::Duration(seconds) => duration(*seconds),
+        Literal::Time(value) => View::Time(*value).to_string(),
+        Literal::Text(value) | Literal::Name(value) => value.to_string(),
+        Literal::Address(value) => value.to_string(),
+        Literal::Word { rank, words } => words.words.get(usize::from(*rank)).copied().unwrap_or("?").to_owned(),
+    }
+}
+
+/// A length of time as packs write it: the largest unit that divides it.
+pub fn duration(seconds: i64) -> String {
+    for (unit, name) in [(86_400, 'd'), (3_600, 'h'), (60, 'm')] {
+        if seconds != 0 && seconds % unit == 0 {
+            return format!("{}{name}", seconds / unit);
+        }
+    }
+    format!("{seconds}s")
+}
+
+/// Text between backticks.
+pub fn quote(text: &str) -> String {
+    format!("`{text}`")
+}
+
+fn field(leaf: &Leaf) -> &str {
+    leaf.path.text.strip_prefix("it.").unwrap_or(&leaf.path.text)
+}
+
+fn subject(leaf: &Leaf, blame: &Blame) -> String {
+    match &blame.element {
+        Some(element) => format!("{} for {}", leaf.path.title, quote(element)),
+        None => leaf.path.title.to_owned(),
+    }
+}
+
+fn absent(leaf: &Leaf, blame: &Blame, subject: &str) -> String {
+    match &leaf.operator {
+        Operator::Elements => format!("there are no {subject}"),
+        _ => format!("there is no {subject}; {}", expectation(leaf, blame.expected.as_deref(), blame.negated)),
+    }
+}
+
+fn present(leaf: &Leaf, blame: &Blame, subject: &str, value: &str) -> String {
+    let expectation = || expectation(leaf, blame.expected.as_deref(), blame.negated);
+    match &leaf.operator {
+        // For sets the note says which values are too many and which are missing, which is what has to be mended.
+        Operator::SameSetAs(_) | Operator::SubsetOf(_) if !blame.negated => match &blame.note {
+            Some(note) => format!("{subject}: {note}"),
+            None => format!("{subject}: {}; {}", quote(value), expectation()),
+        },
+        Operator::Elements if value == "0" => with_note(format!("there are no {subject}"), blame),
+        Operator::Elements => with_note(format!("none of the {value} {subject} is one that the rule is about"), blame),
+        Operator::Count(_) => with_note(format!("number of {subject} is {}; {}", quote(value), expectation()), blame),
+        Operator::Distinct(_) => with_note(format!("{subject}: {value} distinct; {}", expectation()), blame),
+        Operator::Is(_) => with_note(format!("{subject} is there: {}; {}", quote(value), expectation()), blame),
+        // Titles of yes-or-no facts are statements, so they do not take "is".
+        _ if leaf.path.kind == Kind::Bool => {
+            with_note(format!("{subject}: {}; {}", quote(value), expectation()), blame)
+        }
+        _ => with_note(format!("{subject} is {}; {}", quote(value), expectation()), blame),
+    }
+}
+
+fn with_note(mut text: String, blame: &Blame) -> String {
+    if let Some(note) = &blame.note {
+        let _ = write!(text, " ({note})");
+    }
+    text
+}
+
+/// A right side in a sentence: its value, or the other fact's title with its value.
+fn right(side: &Right, expected: Option<&str>) -> String {
+    match (side, expected) {
+        (Right::Literal(value), _) => quote(&literal(value)),
+        (Right::Set(values), _) => list(values),
+        (Right::Fact(path), Some(value)) => format!("{} ({})", path.title, quote(value)),
+        (Right::Fact(path), None) => path.title.to_owned(),
+    }
+}
+
+fn one_of(verb: &str, values: &[Literal]) -> String {
+    match values {
+        [value] => format!("{verb} {}", quote(&literal(value))),
+        _ => format!("{verb} one of {}", list(values)),
+    }
+}
+
+fn list(values: &[Literal]) -> String {
+    values.iter().map(|value| quote(&literal(value))).collect::<Vec<_>>().join(", ")
+}
+
+fn bound(limit: &Bound, expected: Option<&str>, negated: bool, unit: &str) -> String {
+    let number = |side: &Right| match side {
+        Right::Literal(Literal::Int(value)) => value.to_string(),
+        other => right(other, expected),
+    };
+    match (limit, negated) {
+        (Bound::Equals(side), false) => format!("expected {}{unit}", number(side)),
+        (Bound::Equals(side), true) => format!("must not be {}{unit}", number(side)),
+        (Bound::AtLeast(side), false) => format!("expected at least {}{unit}", number(side)),
+        (Bound::AtLeast(side), true) => format!("expected less than {}{unit}", number(side)),
+        (Bound::AtMost(side), false) => format!("expected at most {}{unit}", number(side)),
+        (Bound::AtMost(side), true) => format!("expected more than {}{unit}", number(side)),
+        (Bound::Between(low, high), false) => format!("expected between {} and {}{unit}", number(low), number(high)),
+        (Bound::Between(low, high), true) => {
+            format!("must not lie between {} and {}{unit}", number(low), number(high))
+        }
+    }
+}

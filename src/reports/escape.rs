@@ -90,8 +90,8 @@ fn ends_with_www(text: &str) -> bool {
 }
 
 /// One line inside a fenced code block, together with [`fence`].
-pub(super) fn code_line(text: &str) -> Cow<'_, str> {
-    visible(text)
+pub(super) fn code_line(text: &str) -> String {
+    log_line(&terminal(text)).into_owned()
 }
 
 /// A fence that no line of `text` can close.
@@ -102,7 +102,7 @@ pub(super) fn fence(text: &str) -> String {
 
 /// Text of an XML element or of a quoted attribute. What XML 1.0 section 2.2 forbids is made visible.
 pub(super) fn xml(text: &str) -> String {
-    let shown = visible(text);
+    let shown = terminal(text);
     let mut out = String::with_capacity(shown.len() + 16);
     for character in shown.chars() {
         match character {

@@ -75,9 +75,15 @@ fn message(finding: &Finding<'_>) -> Vec<String> {
         .take(10)
         .map(|line| if line.also { format!("also: {}", line.sentence) } else { line.sentence })
         .collect();
-    lines.push(format!("why: {}", finding.rule.why));
+    if finding.verdict == Verdict::Error {
+        lines.insert(0, "a defect of the pack or of mailvet, not of the target".to_owned());
+    }
+    if !finding.rule.why.is_empty() {
+        lines.push(format!("why: {}", finding.rule.why));
+    }
     match finding.detail.and_then(|detail| detail.record.as_deref()) {
         Some(record) => lines.push(format!("fix: publish {}", zone_line(record))),
+        None if finding.rule.fix.text.is_empty() => {}
         None => lines.push(format!("fix: {}", finding.rule.fix.text)),
     }
     lines.push(format!("rule: {}", finding.rule.id));

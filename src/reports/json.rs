@@ -18,9 +18,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     let findings = Lazy(|| {
         assessment
             .findings()
-            .filter(|finding| {
-                !matches!(finding.verdict, Verdict::Pass | Verdict::NotApplicable | Verdict::NotChecked)
-            })
+            .filter(|finding| !matches!(finding.verdict, Verdict::Pass | Verdict::NotApplicable | Verdict::NotChecked))
             .map(|finding| FindingDocument::new(assessment, context, &finding))
     });
     escape::pretty_json(out, &document(assessment, context, targets, findings))?;

@@ -20,7 +20,8 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     let tally = Tally::of(assessment);
     let counts = &tally.counts;
     let nothing = tally.nothing_judged(assessment);
-    let skipped = counts.waived + counts.not_applicable + counts.not_checked + counts.manual + waived_unknown(assessment);
+    let skipped =
+        counts.waived + counts.not_applicable + counts.not_checked + counts.manual + waived_unknown(assessment);
     let errors = counts.unknown + counts.error - waived_unknown(assessment) + usize::from(nothing.is_some());
     writeln!(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
     writeln!(
@@ -49,12 +50,7 @@ fn waived_unknown(assessment: &Assessment) -> usize {
     assessment.findings().filter(|finding| undetermined(finding.verdict) && finding.is_waived()).count()
 }
 
-fn suite(
-    assessment: &Assessment,
-    target: &AssessedTarget,
-    names: &mut Names,
-    out: &mut dyn Write,
-) -> io::Result<()> {
+fn suite(assessment: &Assessment, target: &AssessedTarget, names: &mut Names, out: &mut dyn Write) -> io::Result<()> {
     let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
     for finding in assessment.findings_of(target) {
         tests += 1;
@@ -111,7 +107,7 @@ fn case(assessment: &Assessment, finding: &Finding<'_>, name: &str, out: &mut dy
         let kind = if element == "failure" { finding.severity().as_str() } else { finding.verdict.as_str() };
         writeln!(out, "<{element} type=\"{kind}\" message=\"{message}\">")?;
         for line in details(finding) {
-            writeln!(out, "{}", escape::xml(&escape::cut(&line, TEXT)))?;
+            writeln!(out, "{}", escape::log_line(&escape::xml(&escape::cut(&line, TEXT))))?;
         }
         writeln!(out, "</{element}>")?;
     }
@@ -140,8 +136,11 @@ fn details(finding: &Finding<'_>) -> Vec<String> {
         .take(20)
         .map(|line| if line.also { format!("also: {}", line.sentence) } else { line.sentence })
         .collect();
-    lines.push(format!("why: {}", finding.rule.why));
-    lines.push(format!("fix: {}", finding.rule.fix.text));
+    for (word, text) in [("why", &finding.rule.why), ("fix", &finding.rule.fix.text)] {
+        if !text.is_empty() {
+            lines.push(format!("{word}: {text}"));
+        }
+    }
     if let Some(record) = finding.detail.and_then(|detail| detail.record.as_deref()) {
         lines.push(format!("publish: {}", zone_line(record)));
     }

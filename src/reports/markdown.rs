@@ -12,7 +12,7 @@ use super::place::place;
 use super::tally::Tally;
 use super::text::zone_line;
 use super::{Context, Key, days_until, entries, escape, is_open_failure, is_undetermined, plural};
-use crate::findings::{Assessment, Finding, WaiverState};
+use crate::findings::{Assessment, Finding, Verdict, WaiverState};
 use crate::policy::{Rule, Severity};
 
 /// What GitHub accepts is 1 MiB; the difference holds the closing lines.
@@ -134,9 +134,11 @@ fn by_rule<'a>(
     let mut rules = BTreeMap::new();
     for (key, finding) in entries(assessment) {
         if keep(&finding) {
-            let group = rules
-                .entry((key.severity, key.rule))
-                .or_insert_with(|| Group { rule: finding.rule, keys: Vec::new(), total: 0 });
+            let group = rules.entry((key.severity, key.rule)).or_insert_with(|| Group {
+                rule: finding.rule,
+                keys: Vec::new(),
+                total: 0,
+            });
             group.total += 1;
             if group.keys.len() < ROWS {
                 group.keys.push(key);
@@ -188,8 +190,11 @@ fn row(context: &Context<'_>, finding: &Finding<'_>) -> String {
             if line.also { format!("also: {sentence}") } else { sentence }
         })
         .collect();
-    if lines.len() > sentences.len() {
-        sentences.push(format!("… {}", plural(lines.len() - sentences.len(), "more reason")));
+    if finding.verdict == Verdict::Error {
+        sentences.insert(0, "a defect of the pack or of mailvet, not of the target".to_owned());
+    }
+    if lines.len() > 5 {
+        sentences.push(format!("… {}", plural(lines.len() - 5, "more reason")));
     }
     format!(
         "| {} | {} | {} |\n",
@@ -202,7 +207,7 @@ fn row(context: &Context<'_>, finding: &Finding<'_>) -> String {
 /// The records that mend the findings, in a block that can be copied.
 fn records(findings: &[Finding<'_>]) -> String {
     let records = findings.iter().filter_map(|finding| finding.detail?.record.as_deref());
-    let lines: Vec<String> = records.map(|record| escape::code_line(&zone_line(record)).into_owned()).collect();
+    let lines: Vec<String> = records.map(|record| escape::code_line(&zone_line(record))).collect();
     if lines.is_empty() {
         return String::new();
     }

@@ -176,9 +176,11 @@ pub fn render(format: Format, assessment: &Assessment, context: &Context<'_>, ou
     out.flush()
 }
 
-/// A finding's position in the assessment, in twelve bytes. Sorts the worst first, then by target, then by rule.
+/// A finding's position in the assessment, in twelve bytes. Sorts what is decided before what is not, the worst first,
+/// then by target, then by rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
+    undetermined: bool,
     severity: Reverse<Severity>,
     target: u32,
     rule: u16,
@@ -203,7 +205,8 @@ fn entries(assessment: &Assessment) -> impl Iterator<Item = (Key, Finding<'_>)> 
     assessment.targets.iter().zip(0u32..).flat_map(move |(target, index)| {
         (0..u16::try_from(target.verdicts.len()).unwrap_or(u16::MAX)).filter_map(move |rule| {
             let finding = finding(assessment, target, rule)?;
-            Some((Key { severity: Reverse(finding.severity()), target: index, rule }, finding))
+            let undetermined = matches!(finding.verdict, Verdict::Unknown | Verdict::Error);
+            Some((Key { undetermined, severity: Reverse(finding.severity()), target: index, rule }, finding))
         })
     })
 }

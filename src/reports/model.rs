@@ -464,9 +464,7 @@ impl WaiverDocument {
             expires: waiver.expires.to_string(),
             days_left: days_until(assessment, waiver.expires),
             covers_unknown: waiver.covers_unknown,
-            states: notes
-                .map(|note| WaiverStateDocument { target: note.target.clone(), state: note.state })
-                .collect(),
+            states: notes.map(|note| WaiverStateDocument { target: note.target.clone(), state: note.state }).collect(),
             place: place(context, waiver.span),
         }
     }

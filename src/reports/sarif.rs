@@ -210,7 +210,8 @@ impl<'a> Writer<'a> {
             hasher.update(&verdicts);
         }
         let digest = data_encoding::HEXLOWER.encode(&hasher.finalize()[..16]);
-        let profile = if self.assessment.policy.profile.is_empty() { "default" } else { &self.assessment.policy.profile };
+        let profile =
+            if self.assessment.policy.profile.is_empty() { "default" } else { &self.assessment.policy.profile };
         let profile = escape::uri_path(&escape::cut(profile, 100)).replace('/', "%2F");
         format!("mailvet/{profile}/{digest}")
     }
@@ -221,16 +222,15 @@ impl<'a> Writer<'a> {
         let all = (self.dialect == Dialect::Full).then(|| entries(self.assessment)).into_iter().flatten();
         let full = all.map(|(key, finding)| self.result(key, &finding, &[]));
         let github = if self.dialect == Dialect::Github { keys } else { &[] };
-        let github = github
-            .iter()
-            .filter_map(|key| Some(self.result(*key, &key.finding(self.assessment)?, &[])));
+        let github = github.iter().filter_map(|key| Some(self.result(*key, &key.finding(self.assessment)?, &[])));
         let gitlab = groups
             .iter()
             .filter_map(|group| Some(self.result(group.first, &group.first.finding(self.assessment)?, &group.others)));
         nothing.into_iter().chain(full).chain(github).chain(gitlab)
     }
 
-    /// Findings by rule, file and lines, which is how GitLab tells them apart; in the order of their first finding.
+    /// Findings by rule, file and lines, which is how GitLab tells them apart; in the order of their first finding, which is
+    /// a failure if one of them is.
     fn merged(&self, keys: &[Key]) -> Vec<Merged> {
         let mut groups: Vec<Merged> = Vec::new();
         let mut known: HashMap<(u16, String, u32, u32), usize> = HashMap::new();
@@ -265,13 +265,11 @@ impl<'a> Writer<'a> {
             rule_index: key.rule as usize,
             kind,
             level,
-            rank: (kind == "fail").then(|| if finding.verdict == Verdict::Fail { rank(finding.severity()) } else { 5.0 }),
+            rank: (kind == "fail")
+                .then(|| if finding.verdict == Verdict::Fail { rank(finding.severity()) } else { 5.0 }),
             message: Message { text: self.message(finding, &place, others) },
             locations: [self.location(place, Some(finding))],
-            partial_fingerprints: Fingerprints {
-                line_hash: format!("{}:1", &fingerprint[..16]),
-                finding: fingerprint,
-            },
+            partial_fingerprints: Fingerprints { line_hash: format!("{}:1", &fingerprint[..16]), finding: fingerprint },
             suppressions: full.then(|| self.suppressions(finding)),
             properties: ResultProperties {
                 verdict: finding.verdict.as_str(),
@@ -377,12 +375,11 @@ impl<'a> Writer<'a> {
 
     /// `On the same lines also: a, b and 3 more.`
     fn others(&self, others: &[Key]) -> String {
-        let names: Vec<&str> = others
-            .iter()
-            .take(5)
-            .filter_map(|key| self.assessment.targets.get(key.target as usize))
-            .map(|target| target.name.as_str())
-            .collect();
+        let name = |key: &Key| {
+            let name = self.assessment.targets.get(key.target as usize).map_or("", |target| target.name.as_str());
+            if key.undetermined { format!("{name} (could not be determined)") } else { name.to_owned() }
+        };
+        let names: Vec<String> = others.iter().take(5).map(name).collect();
         let more = others.len() - names.len();
         let more = if more > 0 { format!(" and {}", plural(more, "more target")) } else { String::new() };
         format!("On the same lines also: {}{more}.", escape::cut(&names.join(", "), 300))

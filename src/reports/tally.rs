@@ -81,16 +81,15 @@ impl Tally {
             .iter()
             .filter_map(|severity| self.failed.get(severity).map(|count| format!("{count} {severity}")))
             .collect();
-        let severities =
-            if severities.is_empty() { String::new() } else { format!(" ({})", severities.join(", ")) };
+        let severities = if severities.is_empty() { String::new() } else { format!(" ({})", severities.join(", ")) };
         let counts = &self.counts;
         format!(
-            "{} failed{severities}, {} waived, {} unknown, {} errors, {} passed, {} not applicable, {} not checked, \
+            "{} failed{severities}, {} waived, {} unknown, {}, {} passed, {} not applicable, {} not checked, \
              {} awaiting an answer",
             counts.fail,
             counts.waived,
             counts.unknown,
-            counts.error,
+            super::plural(counts.error, "error"),
             counts.pass,
             counts.not_applicable,
             counts.not_checked,

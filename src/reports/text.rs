@@ -173,7 +173,7 @@ impl<'a> Report<'a> {
         )?;
         if tally.rules_with_targets < rules && !self.assessment.targets.is_empty() {
             let missing = plural(rules - tally.rules_with_targets, "selected rule");
-            self.page.wrapped("", "  ", &format!("{missing} had no target of their kind"))?;
+            self.page.wrapped("", "  ", &format!("{missing} had no target"))?;
         }
         match tally.nothing_judged(self.assessment) {
             Some(why) => self.page.alarm(&format!("NOTHING WAS JUDGED: {why}")),
@@ -200,7 +200,9 @@ impl<'a> Report<'a> {
         }
         let mut found: Vec<(Key, Finding<'a>)> =
             keys.iter().filter_map(|key| Some((*key, key.finding(self.assessment)?))).collect();
-        found.sort_by_cached_key(|(key, finding)| (rank.get(&key.target).copied(), key.severity, finding.span(), key.rule));
+        found.sort_by_cached_key(|(key, finding)| {
+            (rank.get(&key.target).copied(), key.severity, finding.span(), key.rule)
+        });
         found
     }
 

@@ -28,7 +28,11 @@ pub(crate) fn rule(id: &str, title: &str, severity: Severity, path: &str, expect
     };
     Rule {
         id: id.to_owned(),
-        pack: PackRef { name: id.split('/').next().unwrap().to_owned(), version: "1.0.0".into(), sha256: "ab".repeat(32) },
+        pack: PackRef {
+            name: id.split('/').next().unwrap().to_owned(),
+            version: "1.0.0".into(),
+            sha256: "ab".repeat(32),
+        },
         title: title.to_owned(),
         severity,
         rerated: None,
@@ -50,20 +54,19 @@ pub(crate) fn rule(id: &str, title: &str, severity: Severity, path: &str, expect
 
 /// A blamed leaf.
 pub(crate) fn blame(observed: BlameValue, span: Option<Span>, note: Option<&str>) -> Blame {
-    Blame {
-        leaf: LeafId(0),
-        element: None,
-        observed,
-        expected: None,
-        negated: false,
-        span,
-        note: note.map(Into::into),
-    }
+    Blame { leaf: LeafId(0), element: None, observed, expected: None, negated: false, span, note: note.map(Into::into) }
 }
 
 /// Details of one finding.
 pub(crate) fn detail(rule: u16, blame: Vec<Blame>) -> Detail {
-    Detail { rule: RuleIndex(rule), blame: blame.into(), also: Box::new([]), waived: None, expired_waiver: None, record: None }
+    Detail {
+        rule: RuleIndex(rule),
+        blame: blame.into(),
+        also: Box::new([]),
+        waived: None,
+        expired_waiver: None,
+        record: None,
+    }
 }
 
 /// The span of a text in the zone file.
@@ -92,13 +95,26 @@ pub(crate) fn sample() -> (Files, Assessment) {
     let mut files = Files::default();
     files.add("dns/example.org.zone", ZONE);
     let mut manual = rule("operations/no-owner", "Nobody answers for the domain", Severity::Low, "dmarc.policy", "x");
-    manual.check = Check::Manual(Manual { ask: "Who answers for the domain?".into(), evidence: vec![], valid_days: 365 });
+    manual.check =
+        Check::Manual(Manual { ask: "Who answers for the domain?".into(), evidence: vec![], valid_days: 365 });
     let rules = vec![
         manual,
-        rule("spoofing/dmarc-not-enforced", "DMARC does not reject forged mail", Severity::Critical, "dmarc.policy", "reject"),
+        rule(
+            "spoofing/dmarc-not-enforced",
+            "DMARC does not reject forged mail",
+            Severity::Critical,
+            "dmarc.policy",
+            "reject",
+        ),
         rule("spoofing/spf-not-enforced", "SPF does not end in -all", Severity::High, "spf.all", "fail"),
-        rule("transport/mta-sts-missing", "MTA-STS is not enforced", Severity::Medium, "mta_sts.mode", "enforce"),
-        rule("transport/tls-rpt-missing", "TLS failures are not reported", Severity::Info, "tls_rpt.version", "TLSRPTv1"),
+        rule(
+            "transport/mta-sts-missing",
+            "MTA-STS is not enforced",
+            Severity::Medium,
+            "mta_sts.policy.mode",
+            "enforce",
+        ),
+        rule("transport/tls-rpt-missing", "TLS failures are not reported", Severity::Info, "tls_rpt.text", "TLSRPTv1"),
     ];
     let spf = {
         let mut spf = detail(2, vec![blame(BlameValue::Present("softfail".into()), Some(span("~all")), None)]);
@@ -116,8 +132,10 @@ pub(crate) fn sample() -> (Files, Assessment) {
     };
     let unknown = || detail(3, vec![blame(BlameValue::Unknown(Cause::DnsServfail), None, None)]);
     let unchecked = || detail(4, vec![blame(BlameValue::Unknown(Cause::NotCollected), None, None)]);
-    let expired = Detail { expired_waiver: Some(1), ..detail(1, vec![blame(BlameValue::Absent(Proof::Nodata), None, None)]) };
-    let waived = Detail { waived: Some(0), ..detail(2, vec![blame(BlameValue::Present("neutral".into()), None, None)]) };
+    let expired =
+        Detail { expired_waiver: Some(1), ..detail(1, vec![blame(BlameValue::Absent(Proof::Nodata), None, None)]) };
+    let waived =
+        Detail { waived: Some(0), ..detail(2, vec![blame(BlameValue::Present("neutral".into()), None, None)]) };
     use Verdict::{Error, Fail, Manual as Ask, NotApplicable, NotChecked, Pass, Unknown};
     let target = |name: &str, verdicts: [Verdict; 5], details: Vec<Detail>| AssessedTarget {
         kind: Target::Domain,

@@ -30,7 +30,10 @@ impl Writer<'_> {
     fn rule(&self, rule: &Rule, index: u16, frameworks: &BTreeMap<&str, Taxa<'_>>) -> Descriptor {
         let omitted = self.omitted.get(&index).copied().unwrap_or(0);
         let omitted = if omitted > 0 {
-            format!("\n\n{} of this rule are not in this log; its reader keeps 5000 results.", plural(omitted, "more finding"))
+            format!(
+                "\n\n{} of this rule are not in this log; its reader keeps 5000 results.",
+                plural(omitted, "more finding")
+            )
         } else {
             String::new()
         };

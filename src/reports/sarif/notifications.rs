@@ -94,7 +94,8 @@ impl Writer<'_> {
         }
         self.more("rule-defect", counts.error, out);
         if counts.unknown > 0 {
-            let text = format!("{} could not be determined, because evidence is missing.", plural(counts.unknown, "result"));
+            let text =
+                format!("{} could not be determined, because evidence is missing.", plural(counts.unknown, "result"));
             out.push(self.notification("undetermined", LevelWord::Warning, &text, None));
         }
     }
@@ -102,8 +103,12 @@ impl Writer<'_> {
     fn not_checked(&self, out: &mut Vec<Notification>) {
         for (index, reasons) in &self.tally.not_checked {
             let Some(rule) = self.assessment.policy.rules.get(*index as usize) else { continue };
-            let text =
-                format!("{} was not checked for {}: {}.", rule.id, plural(reasons.targets, "target"), reasons.words(rule));
+            let text = format!(
+                "{} was not checked for {}: {}.",
+                rule.id,
+                plural(reasons.targets, "target"),
+                reasons.words(rule)
+            );
             let mut notification = self.notification("not-checked", LevelWord::Note, &text, None);
             notification.associated_rule =
                 Some(DescriptorReference { id: rule.id.clone(), index: Some(*index as usize) });
@@ -131,7 +136,12 @@ impl Writer<'_> {
                 Level::Warning => LevelWord::Warning,
                 Level::Error => LevelWord::Error,
             };
-            out.push(self.notification("source-message", level, &format!("{}: {}.", item.code, item.message), item.span));
+            out.push(self.notification(
+                "source-message",
+                level,
+                &format!("{}: {}.", item.code, item.message),
+                item.span,
+            ));
         }
         self.more("source-message", coverage.diagnostics.len(), out);
     }

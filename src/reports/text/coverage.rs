@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use super::super::plural;
 use super::super::place::place;
+use super::super::plural;
 use super::Report;
 use crate::diag::Level;
 use crate::findings::WaiverState;
@@ -67,13 +67,8 @@ impl Report<'_> {
             .collect();
         let messages = format!("messages about the sources ({notes} of them notes)");
         self.list("message about the sources", &messages, &diagnostics)?;
-        let not_selected: Vec<String> = self
-            .assessment
-            .policy
-            .not_selected
-            .iter()
-            .map(|item| format!("{}  {}", item.rule, item.reason))
-            .collect();
+        let not_selected: Vec<String> =
+            self.assessment.policy.not_selected.iter().map(|item| format!("{}  {}", item.rule, item.reason)).collect();
         self.list("rule not selected", "rules not selected", &not_selected)?;
         self.page.blank()
     }

@@ -1,0 +1,39 @@
+//! Why a verdict is what it is, as lines that every report shows in its own way.
+
+use crate::findings::{Blame, Finding};
+use crate::policy::Leaf;
+
+/// One line of an explanation. Nothing in it is escaped for any sink.
+pub(super) struct Line<'a> {
+    /// What was observed and what was expected.
+    pub(super) sentence: String,
+    /// The fact, with the list element it belongs to: `smtp.vrfy[root].code`.
+    pub(super) path: String,
+    /// Whether the line did not decide the verdict: something beside it could not be determined.
+    pub(super) also: bool,
+    /// The observation.
+    pub(super) blame: &'a Blame,
+    /// What was expected.
+    pub(super) leaf: Option<&'a Leaf>,
+}
+
+/// The explanation of a finding: first what decides the verdict, then what could not be determined beside it.
+pub(super) fn explanation<'a>(finding: &Finding<'a>) -> Vec<Line<'a>> {
+    let Some(detail) = finding.detail else { return Vec::new() };
+    let line = |blame: &'a Blame, also| {
+        let leaf = finding.rule.leaves.get(blame.leaf.0 as usize);
+        Line { sentence: super::sentence::sentence(finding.rule, blame), path: path(leaf, blame), also, blame, leaf }
+    };
+    let decisive = detail.blame.iter().map(|blame| line(blame, false));
+    decisive.chain(detail.also.iter().map(|blame| line(blame, true))).collect()
+}
+
+fn path(leaf: Option<&Leaf>, blame: &Blame) -> String {
+    let Some(leaf) = leaf else { return String::new() };
+    match (&leaf.list, &blame.element) {
+        (Some(list), Some(element)) if leaf.path.text.is_empty() => format!("{list}[{element}]"),
+        (Some(list), Some(element)) => format!("{list}[{element}].{}", leaf.path.text),
+        (Some(list), None) if leaf.element => format!("{list}[].{}", leaf.path.text),
+        _ => leaf.path.text.clone(),
+    }
+}

@@ -1,0 +1,329 @@
+//! Reports: what goes in comes out, in every format, in the same bytes each time, and honestly when nothing was judged.
+
+#[path = "support/assessment.rs"]
+mod assessment;
+
+use std::collections::BTreeSet;
+
+use assessment::{blame, detail, large, sample, span};
+use mailvet::diag::{FileId, Files, Span};
+use mailvet::facts::Cause;
+use mailvet::findings::{Assessment, Base, BlameValue, Verdict};
+use mailvet::reports::{Context, Format, render};
+use serde_json::Value;
+
+fn write_with(format: Format, assessment: &Assessment, context: &Context<'_>) -> String {
+    let mut out = Vec::new();
+    render(format, assessment, context, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn write(format: Format, assessment: &Assessment, files: &Files) -> String {
+    write_with(format, assessment, &Context::new("1.0.0", files))
+}
+
+fn json(format: Format, assessment: &Assessment, files: &Files) -> Value {
+    serde_json::from_str(&write(format, assessment, files)).unwrap()
+}
+
+fn results(log: &Value) -> &Vec<Value> {
+    log["runs"][0]["results"].as_array().unwrap()
+}
+
+/// Only the second target's finding about SPF, as in the design.
+fn one_finding() -> (Files, Assessment) {
+    let (files, mut assessment) = sample();
+    assessment.targets.remove(2);
+    assessment.targets.remove(0);
+    assessment.targets[0].verdicts = vec![None, None, Some(Verdict::Fail), None, None].into();
+    assessment.targets[0].details = vec![assessment.targets[0].details[0].clone()].into();
+    assessment.policy.not_selected.clear();
+    assessment.policy.waivers.clear();
+    assessment.waivers.clear();
+    assessment.coverage.ignored.clear();
+    assessment.coverage.not_evaluated.clear();
+    assessment.coverage.diagnostics.clear();
+    (files, assessment)
+}
+
+#[test]
+fn a_finding_at_a_terminal() {
+    let (files, assessment) = one_finding();
+    insta::assert_snapshot!(write(Format::Text, &assessment, &files), @r#"
+    mailvet 1.0.0  profile baseline; spoofing 1.0.0, transport 1.0.0; as of
+      2026-11-21
+
+    high  spoofing/spf-not-enforced  example.org  SPF does not end in -all
+      dns/example.org.zone:3:48
+      3 | @  IN TXT  "v=spf1 mx include:_spf.example.net ~all"
+                                                         ^^^^
+          SPF `all` qualifier is `softfail`; expected `fail`
+      why  receivers accept mail that forges this domain
+      fix  publish  example.org. TXT "v=spf1 mx include:_spf.example.net -all"
+      also SPF `all` qualifier could not be determined (not-collected:
+           _spf.example.net is outside this repository)
+
+    What was read
+      1 zone (1 bind), 2 records
+        dns/example.org.zone  bind  example.org  2 records
+
+    1 target, 5 rules: 1 failed (1 high), 0 waived, 0 unknown, 0 errors, 0 passed, 0
+      not applicable, 0 not checked, 0 awaiting an answer
+    4 selected rules had no target
+    "#);
+}
+
+#[test]
+fn a_wide_terminal_has_the_sentence_beside_the_carets() {
+    let (files, assessment) = one_finding();
+    let context = Context { width: 120, ..Context::new("1.0.0", &files) };
+    let text = write_with(Format::Text, &assessment, &context);
+    let lines: Vec<&str> = text.lines().collect();
+    let at = lines.iter().position(|line| line.contains("^^^^")).unwrap();
+    assert_eq!(lines[at].trim_start(), "^^^^ SPF `all` qualifier is `softfail`; expected `fail`");
+    assert_eq!(lines[at].find('^'), lines[at - 1].find("~all"));
+}
+
+#[test]
+fn a_terminal_of_80_columns_is_kept_except_for_places_and_records() {
+    let (files, assessment) = sample();
+    for line in write(Format::Text, &assessment, &files).lines() {
+        assert!(line.chars().count() <= 80 || line.contains("publish"), "{line}");
+    }
+}
+
+#[test]
+fn colour_only_on_request() {
+    let (files, assessment) = sample();
+    assert!(!write(Format::Text, &assessment, &files).contains('\u{1b}'));
+    let context = Context { colour: true, ..Context::new("1.0.0", &files) };
+    let coloured = write_with(Format::Text, &assessment, &context);
+    assert!(coloured.contains("\u{1b}["));
+    let plain = regex::Regex::new("\u{1b}\\[[0-9;]*m").unwrap().replace_all(&coloured, "").into_owned();
+    assert_eq!(plain, write(Format::Text, &assessment, &files));
+}
+
+#[test]
+fn equal_runs_give_equal_bytes() {
+    for format in Format::ALL {
+        let (files, assessment) = sample();
+        let first = write(*format, &assessment, &files);
+        let (files, assessment) = sample();
+        assert_eq!(first, write(*format, &assessment, &files), "{format}");
+    }
+}
+
+#[test]
+fn every_verdict_is_counted_in_the_text() {
+    let (files, assessment) = sample();
+    let text = write(Format::Text, &assessment, &files).replace("\n  ", " ");
+    let summary = "3 targets, 5 rules: 2 failed (1 critical, 1 high), 1 waived, 1 unknown, 1 error, 5 passed, 1 not \
+                   applicable, 2 not checked, 2 awaiting an answer";
+    assert!(text.contains(summary), "{text}");
+    for part in [
+        "Waived (1)",
+        "Could not be determined (2)",
+        "Awaiting an answer (2)",
+        "Not checked in this run (1 rule)",
+        "W-2  spoofing/dmarc-not-enforced  a.example.org  expired on 2026-10-31",
+        "W-3  spoofing/gone",
+        "*.lab.example.org  delegated to another server",
+        "dns/README.md  not a zone file",
+        "spoofing/bimi-missing",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+}
+
+#[test]
+fn findings_in_are_findings_out() {
+    let (files, assessment) = sample();
+    let total = assessment.findings().count();
+    let document = json(Format::Json, &assessment, &files);
+    let verdicts: usize = document["targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|target| target["verdicts"].as_object().unwrap().len())
+        .sum();
+    assert_eq!(verdicts, total);
+    assert_eq!(document["findings"].as_array().unwrap().len(), 7, "fail, unknown, error, manual");
+    assert_eq!(document["counts"], serde_json::to_value(assessment.counts()).unwrap());
+
+    let lines: Vec<Value> =
+        write(Format::Jsonl, &assessment, &files).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), total + 2);
+    assert_eq!(lines[0]["type"], "header");
+    assert_eq!(lines[total + 1]["findings"], total);
+
+    assert_eq!(results(&json(Format::Sarif, &assessment, &files)).len(), total);
+    // Two failures without waiver, one unknown, one error.
+    assert_eq!(results(&json(Format::SarifGithub, &assessment, &files)).len(), 4);
+    // One rule is unknown for one target and in error for another, on the same lines: one result.
+    let gitlab = json(Format::SarifGitlab, &assessment, &files);
+    let others: u64 =
+        results(&gitlab).iter().map(|result| result["properties"]["otherTargets"].as_u64().unwrap_or(0)).sum();
+    assert_eq!(results(&gitlab).len() as u64 + others, 4);
+
+    let junit = write(Format::Junit, &assessment, &files);
+    assert_eq!(junit.matches("<testcase ").count(), total);
+    assert_eq!((junit.matches("<failure ").count(), junit.matches("<error ").count()), (2, 2));
+    assert_eq!(junit.matches("<skipped ").count(), 6);
+    assert!(junit.contains("tests=\"15\" failures=\"2\" errors=\"2\" skipped=\"6\""));
+
+    let github = write(Format::Github, &assessment, &files);
+    assert_eq!(github.lines().filter(|line| line.starts_with("::")).count(), 4);
+    assert_eq!(json(Format::Gitlab, &assessment, &files).as_array().unwrap().len(), 4);
+    let markdown = write(Format::Markdown, &assessment, &files);
+    assert_eq!(markdown.lines().filter(|line| line.starts_with("| ") && line.contains("example.org ")).count(), 4);
+}
+
+#[test]
+fn the_text_keeps_the_worst_and_says_how_many_are_missing() {
+    let (files, assessment) = large(4000);
+    let text = write(Format::Text, &assessment, &files);
+    assert_eq!(text.lines().filter(|line| line.starts_with("critical  ")).count(), 1000);
+    assert_eq!(text.lines().filter(|line| line.starts_with("high  ")).count(), 0);
+    assert!(text.contains("\n… 3000 more findings; use --format json\n"));
+    assert!(text.replace("\n  ", " ").contains("4000 failed (1000 critical, 1000 high, 1000 medium, 1000 info)"));
+    let context = Context { limit: 0, ..Context::new("1.0.0", &files) };
+    let all = write_with(Format::Text, &assessment, &context);
+    assert_eq!(all.lines().filter(|line| line.contains("  d0")).count(), 4000);
+    assert!(!all.contains("more finding"));
+}
+
+#[test]
+fn github_keeps_the_worst_5000_and_the_log_says_so() {
+    let (files, assessment) = large(12_000);
+    let log = json(Format::SarifGithub, &assessment, &files);
+    assert_eq!(results(&log).len(), 5000);
+    let count = |severity: &str| results(&log).iter().filter(|item| item["properties"]["severity"] == severity).count();
+    assert_eq!((count("critical"), count("high"), count("medium")), (3000, 2000, 0));
+    let notifications = log["runs"][0]["invocations"][0]["toolExecutionNotifications"].to_string();
+    assert!(notifications.contains("7000 findings are left out"), "{notifications}");
+    let help = log["runs"][0]["tool"]["driver"]["rules"][2]["help"]["text"].as_str().unwrap();
+    assert!(help.contains("1000 more findings of this rule"), "{help}");
+    assert_eq!(log["runs"][0]["properties"]["counts"]["fail"], 12_000);
+}
+
+#[test]
+fn annotations_are_capped_and_the_rest_is_told_first() {
+    let (files, assessment) = large(200);
+    let text = write(Format::Github, &assessment, &files);
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("::notice title=mailvet::151 more findings are not annotated; 200 in all"));
+    assert_eq!(lines.iter().filter(|line| line.starts_with("::")).count(), 50);
+    assert!(
+        lines[1].starts_with("::error file=dns/example.org.zone,line=3,endLine=3,col=48,endColumn=51,title=critical")
+    );
+}
+
+#[test]
+fn a_summary_stays_below_one_mebibyte_and_says_what_is_missing() {
+    let (files, mut assessment) = large(4000);
+    let long = "x".repeat(4000);
+    for (index, rule) in assessment.policy.rules.iter_mut().enumerate() {
+        rule.title = format!("{index} {long}");
+    }
+    for target in &mut assessment.targets {
+        target.name = format!("{}.{long}", target.name);
+        for detail in &mut target.details {
+            detail.blame = (0..5).map(|_| blame(BlameValue::Present(long.as_str().into()), None, None)).collect();
+        }
+    }
+    let text = write(Format::Markdown, &assessment, &files);
+    assert!(text.len() < 1 << 20, "{}", text.len());
+    assert!(text.contains("did not fit"), "{}", &text[text.len() - 300..]);
+}
+
+#[test]
+fn nothing_judged_is_said_loudly_in_every_format() {
+    let (files, mut assessment) = sample();
+    assessment.targets.clear();
+    for format in Format::ALL {
+        let text = write(*format, &assessment, &files);
+        assert!(text.contains("no target was found"), "{format}: {text}");
+    }
+    assert!(write(Format::Text, &assessment, &files).matches("NOTHING WAS JUDGED").count() == 2);
+    let document = json(Format::Json, &assessment, &files);
+    assert_eq!(document["judged"], false);
+    let log = json(Format::SarifGithub, &assessment, &files);
+    assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], false);
+    assert_eq!(results(&log).len(), 1, "an empty list would close every alert as fixed");
+    assert!(write(Format::Junit, &assessment, &files).contains("tests=\"1\" failures=\"0\" errors=\"1\""));
+
+    let (files, mut assessment) = sample();
+    for target in &mut assessment.targets {
+        target.verdicts = vec![Some(Verdict::NotChecked); 5].into();
+        target.details = Box::new([]);
+    }
+    for format in Format::ALL {
+        let text = write(*format, &assessment, &files);
+        assert!(text.contains("none of 15 results is a pass or a failure"), "{format}: {text}");
+    }
+}
+
+#[test]
+fn a_change_without_new_findings_is_a_judgement() {
+    let (files, mut assessment) = sample();
+    assessment.targets.clear();
+    assessment.base = Some(Base { revision: "origin/main".into(), unchanged: 7, resolved: 1 });
+    let text = write(Format::Text, &assessment, &files);
+    assert!(!text.contains("NOTHING WAS JUDGED"));
+    assert!(text.contains("compared with origin/main: only what differs is shown; 7 unchanged, 1 resolved"), "{text}");
+    assert_eq!(json(Format::Json, &assessment, &files)["judged"], true);
+}
+
+#[test]
+fn what_failed_before_and_is_unknown_now_stays_reported() {
+    let (files, assessment) = sample();
+    let unknown = assessment.findings().find(|finding| finding.verdict == Verdict::Unknown).unwrap().fingerprint();
+    let previous = BTreeSet::from([unknown]);
+    let context = Context { previous: Some(&previous), ..Context::new("1.0.0", &files) };
+    let log: Value = serde_json::from_str(&write_with(Format::SarifGithub, &assessment, &context)).unwrap();
+    let verdicts: Vec<&str> =
+        results(&log).iter().map(|result| result["properties"]["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["fail", "fail", "unknown"]);
+    assert_eq!(results(&log)[2]["level"], "note");
+}
+
+#[test]
+fn a_merged_result_is_a_failure_if_one_of_its_findings_is() {
+    let (files, mut assessment) = large(2);
+    for (target, verdict) in assessment.targets.iter_mut().zip([Verdict::Unknown, Verdict::Fail]) {
+        target.verdicts = vec![None, None, Some(verdict), None, None].into();
+        target.details =
+            Box::new([detail(2, vec![blame(BlameValue::Unknown(Cause::Parse), Some(span("~all")), None)])]);
+    }
+    let log = json(Format::SarifGitlab, &assessment, &files);
+    assert_eq!(results(&log).len(), 1);
+    assert_eq!(results(&log)[0]["properties"]["verdict"], "fail");
+    let text = results(&log)[0]["message"]["text"].as_str().unwrap();
+    assert!(text.contains("On the same lines also: d000000.example.org (could not be determined)."), "{text}");
+}
+
+#[test]
+fn findings_without_a_place_in_the_repository_stand_at_the_home_file() {
+    let (_, mut assessment) = sample();
+    let mut files = Files::default();
+    let outside = files.add("/etc/outside.zone", "x");
+    for target in &mut assessment.targets {
+        target.anchor = Some(Span::new(FileId(99), 0, 4));
+        for detail in &mut target.details {
+            for blame in &mut detail.blame {
+                blame.span = Some(Span::new(outside, 0, 1));
+            }
+        }
+    }
+    let context = Context { home: Some("./mail vet.yaml"), ..Context::new("1.0.0", &files) };
+    let log: Value = serde_json::from_str(&write_with(Format::SarifGithub, &assessment, &context)).unwrap();
+    for result in results(&log) {
+        let location = &result["locations"][0]["physicalLocation"];
+        assert_eq!(location["artifactLocation"]["uri"], "mail%20vet.yaml");
+        assert_eq!(location["region"]["startLine"], 1);
+        assert!(result["message"]["text"].as_str().unwrap().ends_with("(No position in the repository.)"));
+    }
+    for format in Format::ALL {
+        write_with(*format, &assessment, &context);
+    }
+}

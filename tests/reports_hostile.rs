@@ -1,0 +1,229 @@
+//! Hostile text in names, facts, paths, packs and waivers reaches no sink as anything but text.
+
+#[path = "support/assessment.rs"]
+mod assessment;
+
+use assessment::{blame, sample, span};
+use mailvet::diag::{Diagnostic, Files};
+use mailvet::facts::{Ignored, NotEvaluated};
+use mailvet::findings::{Assessment, BlameValue, FilledRecord};
+use mailvet::reports::{Context, Format, render};
+
+/// One of everything: terminal, log commands, HTML, bidi, NUL, CDATA, formula, table, link, image, mention, addresses.
+const EVIL: &str = "\n::error::pwned \u{1b}[31m\u{9b}2J ##vso[task.x]y ##[error]z ##teamcity[q] <script>alert(1)</script> \
+\u{202e}rtl \u{0} ]]> &amp; =cmd() | cell | [x](http://evil.example) ![i](http://evil.example/i.png) @everyone #1 \
+http://evil.example www.evil.example <https://evil.example> `tick` ``` ~~~ **bold** _em_ # head \\ \" ' 100% %0A::warning::x\r\n\
+::stop-commands::t\n| a | b |\n- item\n\u{ffff}\u{feff}";
+
+fn evil() -> (Files, Assessment) {
+    let (_, mut assessment) = sample();
+    let mut files = Files::default();
+    let zone = assessment::ZONE.replace("$ORIGIN", &format!("; {}\n$ORIGIN", EVIL.replace(['\n', '\r'], " ")));
+    files.add(format!("dns/{EVIL}.zone"), zone);
+    files.add("::error::.zone", EVIL);
+    assessment.policy.profile = EVIL.to_owned();
+    for (index, rule) in assessment.policy.rules.iter_mut().enumerate() {
+        rule.title = format!("{index}{EVIL}");
+        rule.why = EVIL.repeat(3);
+        rule.fix.text = EVIL.to_owned();
+        for reference in &mut rule.references {
+            reference.title = EVIL.to_owned();
+            reference.url = Some(format!("https://a/{EVIL}"));
+        }
+    }
+    for (index, target) in assessment.targets.iter_mut().enumerate() {
+        target.name = format!("{EVIL}{index}");
+        for detail in &mut target.details {
+            let value = || BlameValue::Present(EVIL.repeat(20).into());
+            detail.blame = vec![
+                blame(value(), Some(span("include:_spf.example.net")), Some(EVIL)),
+                blame(BlameValue::Present("::error::y".repeat(30).into()), None, None),
+            ]
+            .into();
+            detail.also = vec![blame(value(), None, Some(EVIL))].into();
+            detail.record =
+                Some(Box::new(FilledRecord { name: EVIL.into(), rtype: "TXT".into(), value: EVIL.repeat(4) }));
+        }
+    }
+    for waiver in &mut assessment.policy.waivers {
+        waiver.reason = EVIL.to_owned();
+        waiver.approved_by = EVIL.to_owned();
+    }
+    for note in &mut assessment.waivers {
+        note.target = EVIL.to_owned();
+    }
+    for item in &mut assessment.policy.not_selected {
+        item.reason = EVIL.to_owned();
+    }
+    let coverage = &mut assessment.coverage;
+    coverage.sources[0].path = EVIL.to_owned();
+    coverage.ignored.push(Ignored { path: EVIL.into(), reason: EVIL.into() });
+    coverage.not_evaluated.push(NotEvaluated { name: EVIL.into(), reason: EVIL.into(), span: None });
+    coverage.diagnostics.push(Diagnostic::error("evil", EVIL));
+    (files, assessment)
+}
+
+fn write(format: Format, verbose: bool) -> String {
+    let (files, assessment) = evil();
+    let mut out = Vec::new();
+    let context = Context { verbose, home: Some(EVIL), ..Context::new("1.0.0", &files) };
+    render(format, &assessment, &context, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+fn written() -> impl Iterator<Item = (Format, String)> {
+    Format::ALL.iter().flat_map(|format| [false, true].map(|verbose| (*format, write(*format, verbose))))
+}
+
+#[test]
+fn no_control_or_bidirectional_character_comes_out() {
+    for (format, text) in written() {
+        let hostile = text.chars().find(|character| *character != '\n' && mailvet::diag::is_hostile(*character));
+        assert_eq!(hostile, None, "{format}");
+    }
+}
+
+#[test]
+fn no_line_is_a_log_command_of_somebody_else() {
+    for (format, text) in written() {
+        for line in text.lines() {
+            let command = line.trim_start().starts_with("::");
+            let own = format == Format::Github
+                && ["::error file=", "::warning file=", "::notice file="].iter().any(|start| line.starts_with(start));
+            assert!(!command || own, "{format}: {line}");
+        }
+        for mark in ["##[", "##vso[", "##teamcity["] {
+            assert!(!text.contains(mark), "{format}: {mark}");
+        }
+    }
+}
+
+#[test]
+fn annotations_have_exactly_the_properties_of_their_own() {
+    for line in write(Format::Github, false).lines().filter(|line| line.starts_with("::")) {
+        let (properties, message) = line[2..].split_once("::").unwrap();
+        let names: Vec<&str> = properties
+            .split_once(' ')
+            .unwrap()
+            .1
+            .split(',')
+            .map(|property| property.split_once('=').unwrap().0)
+            .collect();
+        assert_eq!(names[..3], ["file", "line", "endLine"], "{line}");
+        assert_eq!(names.last(), Some(&"title"), "{line}");
+        assert!(message.contains("%25"), "{line}");
+    }
+}
+
+#[test]
+fn markdown_has_no_markup_but_its_own() {
+    let text = write(Format::Markdown, false);
+    let mut prose = String::new();
+    let mut fence: Option<String> = None;
+    for line in text.lines() {
+        let ticks: String = line.chars().take_while(|character| *character == '`').collect();
+        match &fence {
+            Some(open) if line == open => fence = None,
+            Some(_) => {}
+            None if ticks.len() >= 3 => {
+                assert_eq!(ticks, line, "only fences begin with ticks");
+                fence = Some(ticks);
+            }
+            None => {
+                prose.push_str(line);
+                prose.push('\n');
+            }
+        }
+    }
+    assert_eq!(fence, None, "every code block is closed");
+    let own = ["<!-- -->", "<br>", "<details><summary>Records to publish</summary>", "</details>"];
+    let rest = own.iter().fold(prose, |text, tag| text.replace(tag, ""));
+    for raw in ["<", ">", "@", "http://", "https://", "www.", " [x]", "![", "](", "**bold", "_em_", " `tick"] {
+        assert!(!rest.contains(raw), "{raw}: {}", rest.lines().find(|line| line.contains(raw)).unwrap());
+    }
+    for line in rest.lines().filter(|line| line.starts_with('|')) {
+        let cells = line.matches('|').count();
+        assert!(cells == 3 || cells == 4, "{line}");
+    }
+}
+
+#[test]
+fn xml_is_well_formed_and_names_are_unique() {
+    let text = write(Format::Junit, false);
+    assert!(!text.contains("]]>") && !text.contains("<script"));
+    assert!(!text.contains('\u{ffff}'));
+    let mut open: Vec<&str> = Vec::new();
+    let mut names = std::collections::BTreeSet::new();
+    for part in text.split('<').skip(2) {
+        let (tag, _) = part.split_once('>').unwrap();
+        let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
+        assert!(["testsuites", "testsuite", "testcase", "failure", "error", "skipped"].contains(&name), "{tag}");
+        if tag.starts_with('/') {
+            assert_eq!(open.pop(), Some(name));
+        } else if !tag.ends_with('/') {
+            open.push(name);
+        }
+        if name == "testcase" && !tag.starts_with('/') {
+            assert!(names.insert(tag.trim_end_matches('/').to_owned()), "{tag}");
+        }
+        assert_eq!(tag.matches('"').count() % 2, 0, "{tag}");
+    }
+    assert!(open.is_empty());
+    for entity in text.split('&').skip(1) {
+        let name = entity.split(';').next().unwrap();
+        assert!(["amp", "lt", "gt", "quot", "apos"].contains(&name), "{name}");
+    }
+}
+
+#[test]
+fn sarif_messages_hold_no_links_and_respect_the_limits() {
+    for format in [Format::Sarif, Format::SarifGithub, Format::SarifGitlab] {
+        let log: serde_json::Value = serde_json::from_str(&write(format, false)).unwrap();
+        let run = &log["runs"][0];
+        for result in run["results"].as_array().unwrap() {
+            let text = result["message"]["text"].as_str().unwrap();
+            assert!(text.chars().count() <= 1000 && !text.is_empty());
+            assert_plain(text);
+            let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().unwrap();
+            assert!(uri.bytes().all(|byte| byte.is_ascii_graphic()) && !uri.contains(['<', '[', ':', '#']), "{uri}");
+        }
+        for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+            for (part, limit) in [("shortDescription", 1024), ("fullDescription", 1024), ("help", 2048)] {
+                let text = rule[part]["text"].as_str().unwrap();
+                assert!(!text.is_empty() && text.chars().count() <= limit);
+                assert_plain(text);
+            }
+            assert!(rule.get("helpUri").is_none(), "an address with hostile characters is no link");
+            let markdown = rule["help"]["markdown"].as_str().unwrap().replace("<!-- -->", "");
+            assert!(!markdown.contains(['<', '@']) && !markdown.contains("]("), "{markdown}");
+        }
+        let id = run["automationDetails"]["id"].as_str().unwrap();
+        assert_eq!(id.matches('/').count(), 2, "{id}");
+    }
+}
+
+/// Every bracket is escaped.
+fn assert_plain(text: &str) {
+    let mut escaped = false;
+    for character in text.chars() {
+        assert!(escaped || !matches!(character, '[' | ']'), "{text}");
+        escaped = character == '\\' && !escaped;
+    }
+}
+
+#[test]
+fn json_keeps_the_exact_values() {
+    let document: serde_json::Value = serde_json::from_str(&write(Format::Json, false)).unwrap();
+    assert_eq!(document["profile"], EVIL);
+    assert_eq!(document["targets"][0]["name"], format!("{EVIL}0"));
+    assert_eq!(document["findings"][1]["because"][0]["observed"]["value"], EVIL.repeat(20));
+}
+
+#[test]
+fn long_values_are_cut_and_say_so() {
+    for format in [Format::Text, Format::Markdown, Format::Junit, Format::SarifGithub, Format::Github, Format::Gitlab] {
+        let text = write(format, false);
+        assert!(text.contains("… (+") || text.contains("… \\(\\+"), "{format}");
+        assert!(!text.contains(&"error::y".repeat(200)), "{format}");
+    }
+}

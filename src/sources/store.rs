@@ -580,18 +580,14 @@ impl Store {
         }
     }
 
-    /// Whether the data look like an SPF record, decided on the text where that is enough.
+    /// Whether the data begin as an SPF record does (RFC 7208 section 4.5).
     fn is_spf(&self, entry: &Entry, files: &Files) -> bool {
-        let begins = |bytes: &[u8]| bytes.get(..6).is_some_and(|head| head.eq_ignore_ascii_case(b"v=spf1"));
         match self.raw(entry, files) {
-            Some(raw) => {
-                let data = &raw.bytes[raw.start..raw.end];
-                let trimmed = &data[data.iter().take_while(|byte| b"(\" \t".contains(byte)).count()..];
-                begins(trimmed)
-                    || (trimmed.first() == Some(&b'\\')
-                        && matches!(self.data(entry, files), RData::Txt(text) if begins(&text.bytes)))
-            }
-            None => matches!(&self.parsed[entry.data as usize].0, RData::Txt(text) if begins(&text.bytes)),
+            Some(raw) => raw.text_begins(b"v=spf1"),
+            None => match &self.parsed[entry.data as usize].0 {
+                RData::Txt(text) => text.bytes.get(..6).is_some_and(|head| head.eq_ignore_ascii_case(b"v=spf1")),
+                _ => false,
+            },
         }
     }
 

@@ -60,6 +60,18 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Whether a TXT value begins with a text in any case; decodes only when the first token does not tell.
+    pub(in crate::sources) fn text_begins(&self, text: &[u8]) -> bool {
+        let begins = |bytes: &[u8]| bytes.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
+        let Ok(Some(token)) = Tokens::new(self.bytes, self.start, self.end).next() else { return false };
+        let first = &self.bytes[token.start..token.end];
+        let tells = first.len() >= text.len() && !first[..text.len()].contains(&b'\\');
+        if tells {
+            return begins(first);
+        }
+        matches!(self.decode(RecordType::TXT), RData::Txt(value) if begins(&value.bytes))
+    }
+
     fn try_decode(&self, rtype: RecordType) -> Result<RData, Flaw> {
         let mut reader = FieldReader::new(*self);
         if reader.peek()?.is_some_and(|token| token.kind == Kind::Word && reader.text(token) == b"\\#") {

@@ -84,7 +84,7 @@ pub(super) struct Scanner<'a> {
     /// Open parentheses.
     pub(super) depth: usize,
     opened: usize,
-    /// What was found broken in this entry; the first one counts.
+    /// What was found broken in this entry.
     pub(super) broken: Option<Open>,
     /// Whether parentheses continue an entry on the next line.
     pub(super) multiline: bool,
@@ -124,9 +124,21 @@ impl<'a> Scanner<'a> {
             return false;
         }
         if self.depth > 0 {
-            self.broken.get_or_insert(Open::Parenthesis(self.opened));
+            self.note(Open::Parenthesis(self.opened));
         }
         true
+    }
+
+    /// A quote matters more than a parenthesis, and both more than a stray one; of equal ones the first counts.
+    fn note(&mut self, open: Open) {
+        let rank = |open: &Open| match open {
+            Open::Stray(_) => 0,
+            Open::Parenthesis(_) => 1,
+            Open::Quote(_) => 2,
+        };
+        if self.broken.is_none_or(|before| rank(&before) < rank(&open)) {
+            self.broken = Some(open);
+        }
     }
 
     fn parenthesis(&mut self, byte: u8) {
@@ -138,7 +150,7 @@ impl<'a> Scanner<'a> {
         } else if self.depth > 0 {
             self.depth -= 1;
         } else {
-            self.broken.get_or_insert(Open::Stray(self.at));
+            self.note(Open::Stray(self.at));
         }
         self.at += 1;
     }
@@ -202,7 +214,7 @@ impl<'a> Scanner<'a> {
                 _ => break,
             }
         }
-        self.broken.get_or_insert(Open::Quote(open));
+        self.note(Open::Quote(open));
     }
 
     /// Skips the rest of the entry. Afterwards the scanner stands on the line feed or the end of the text.

@@ -62,38 +62,44 @@ fn cause(outcome: Outcome) -> Option<Cause> {
 fn case_142_everything_that_may_be_left_out() {
     let cases: &[(&str, &[&str])] = &[
         ("@ IN 300 A 192.0.2.1\n", &["example.org 300 A 192.0.2.1"]),
-        ("@ 1h30m IN A 192.0.2.1\n\tAAAA 2001:db8::1", &[
-            "example.org 5400 A 192.0.2.1",
-            "example.org 5400 AAAA 2001:db8::1",
-        ]),
-        ("$TTL 4w\nwww A 192.0.2.1\r\n\t60 TXT x ; y\r\n", &[
-            "www.example.org 2419200 A 192.0.2.1",
-            "www.example.org 60 TXT \"x\"",
-        ]),
-        ("\u{feff}a 1 A 192.0.2.1\n$ORIGIN sub\nb 1 A 192.0.2.2\n", &[
-            "a.example.org 1 A 192.0.2.1",
-            "b.sub.example.org 1 A 192.0.2.2",
-        ]),
-        ("a 1 TXT ( \"x;y\" ; comment \" (\n  \"\\065\\;(\" ) \nb 1 MX 10 (\n mail )\n", &[
-            "a.example.org 1 TXT \"x;y\" \"A;(\"",
-            "b.example.org 1 MX 10 mail.example.org.",
-        ]),
-        ("a 1 TYPE65280 \\# 2 ab CD\nb 1 CLASS1 TYPE1 \\# 4 C0000201\nc 1 A \\# 4 C0 00 0202\nd 1 TXT \\# 3 02 6869\n", &[
-            "a.example.org 1 TYPE65280 \\# 2 ABCD",
-            "b.example.org 1 A 192.0.2.1",
-            "c.example.org 1 A 192.0.2.2",
-            "d.example.org 1 TXT \"hi\"",
-        ]),
-        ("@ SOA ns host ( 1 1h 15m\n 1w 5m )\n NS ns.\n", &[
-            "example.org 300 SOA ns.example.org. host.example.org. 1 3600 900 604800 300",
-            "example.org 300 NS ns.",
-        ]),
-        ("a 1 A 192.0.2.1\n$TTL 7\nb A 192.0.2.2\nc 9 A 192.0.2.3\nd A 192.0.2.4", &[
-            "a.example.org 1 A 192.0.2.1",
-            "b.example.org 7 A 192.0.2.2",
-            "c.example.org 9 A 192.0.2.3",
-            "d.example.org 7 A 192.0.2.4",
-        ]),
+        (
+            "@ 1h30m IN A 192.0.2.1\n\tAAAA 2001:db8::1",
+            &["example.org 5400 A 192.0.2.1", "example.org 5400 AAAA 2001:db8::1"],
+        ),
+        (
+            "$TTL 4w\nwww A 192.0.2.1\r\n\t60 TXT x ; y\r\n",
+            &["www.example.org 2419200 A 192.0.2.1", "www.example.org 60 TXT \"x\""],
+        ),
+        (
+            "\u{feff}a 1 A 192.0.2.1\n$ORIGIN sub\nb 1 A 192.0.2.2\n",
+            &["a.example.org 1 A 192.0.2.1", "b.sub.example.org 1 A 192.0.2.2"],
+        ),
+        (
+            "a 1 TXT ( \"x;y\" ; comment \" (\n  \"\\065\\;(\" ) \nb 1 MX 10 (\n mail )\n",
+            &["a.example.org 1 TXT \"x;y\" \"A;(\"", "b.example.org 1 MX 10 mail.example.org."],
+        ),
+        (
+            "a 1 TYPE65280 \\# 2 ab CD\nb 1 CLASS1 TYPE1 \\# 4 C0000201\nc 1 A \\# 4 C0 00 0202\nd 1 TXT \\# 3 02 6869\n",
+            &[
+                "a.example.org 1 TYPE65280 \\# 2 ABCD",
+                "b.example.org 1 A 192.0.2.1",
+                "c.example.org 1 A 192.0.2.2",
+                "d.example.org 1 TXT \"hi\"",
+            ],
+        ),
+        (
+            "@ SOA ns host ( 1 1h 15m\n 1w 5m )\n NS ns.\n",
+            &["example.org 300 SOA ns.example.org. host.example.org. 1 3600 900 604800 300", "example.org 300 NS ns."],
+        ),
+        (
+            "a 1 A 192.0.2.1\n$TTL 7\nb A 192.0.2.2\nc 9 A 192.0.2.3\nd A 192.0.2.4",
+            &[
+                "a.example.org 1 A 192.0.2.1",
+                "b.example.org 7 A 192.0.2.2",
+                "c.example.org 9 A 192.0.2.3",
+                "d.example.org 7 A 192.0.2.4",
+            ],
+        ),
     ];
     for (text, expected) in cases {
         let (records, codes) = summary(text);
@@ -163,7 +169,10 @@ fn case_143_a_missing_final_dot_is_seen() {
         .records(&files)
         .filter_map(|(_, record)| match record.data {
             RData::Mx { exchange, relative, span, .. } => {
-                assert_eq!(&files.get(span.file).bytes[span.start as usize..span.start as usize + 16], b"mail.example.org");
+                assert_eq!(
+                    &files.get(span.file).bytes[span.start as usize..span.start as usize + 16],
+                    b"mail.example.org"
+                );
                 Some((exchange.to_string(), relative))
             }
             _ => None,
@@ -187,15 +196,19 @@ fn case_145_no_serial_number_is_an_error() {
 #[test]
 fn includes_keep_the_origin_of_the_including_file() {
     let text = b"$TTL 1\na A 192.0.2.1\n$INCLUDE one sub\n A 192.0.2.2\nb A 192.0.2.3\n";
-    let (store, files) = read(text, &[("one", " TXT \"inherits the owner\"\n@ A 192.0.2.4\n$ORIGIN deep\nc A 192.0.2.5\n")]);
-    assert_eq!(lines(&store, &files), [
-        "a.example.org 1 A 192.0.2.1",
-        "a.example.org 1 TXT \"inherits the owner\"",
-        "sub.example.org 1 A 192.0.2.4",
-        "c.deep.sub.example.org 1 A 192.0.2.5",
-        "a.example.org 1 A 192.0.2.2",
-        "b.example.org 1 A 192.0.2.3",
-    ]);
+    let (store, files) =
+        read(text, &[("one", " TXT \"inherits the owner\"\n@ A 192.0.2.4\n$ORIGIN deep\nc A 192.0.2.5\n")]);
+    assert_eq!(
+        lines(&store, &files),
+        [
+            "a.example.org 1 A 192.0.2.1",
+            "a.example.org 1 TXT \"inherits the owner\"",
+            "sub.example.org 1 A 192.0.2.4",
+            "c.deep.sub.example.org 1 A 192.0.2.5",
+            "a.example.org 1 A 192.0.2.2",
+            "b.example.org 1 A 192.0.2.3",
+        ]
+    );
 }
 
 #[test]
@@ -211,7 +224,10 @@ fn an_include_that_is_not_found_leaves_absence_unknown() {
     ] {
         assert_eq!(cause(lookup(&store, &files, name, rtype)), expected, "{name} {rtype}");
     }
-    let Outcome::Absent { proof: Proof::Nxdomain, span } = lookup(&store, &files, "other.example.org", RecordType::A) else { panic!() };
+    let Outcome::Absent { proof: Proof::Nxdomain, span } = lookup(&store, &files, "other.example.org", RecordType::A)
+    else {
+        panic!()
+    };
     assert_eq!(files.place(span.unwrap()).to_string(), "zone:1:1");
     assert!(store.coverage().not_evaluated[0].reason.contains("\"gone\""));
     assert_eq!(store.coverage().not_evaluated[0].name, "*.sub.example.org");
@@ -220,7 +236,8 @@ fn an_include_that_is_not_found_leaves_absence_unknown() {
 
 #[test]
 fn a_file_that_includes_itself_is_stopped() {
-    let (store, files) = read(b"$INCLUDE zone\n$INCLUDE one\na 1 A 192.0.2.1\n", &[("one", "$INCLUDE one\nb 1 A 192.0.2.2\n")]);
+    let (store, files) =
+        read(b"$INCLUDE zone\n$INCLUDE one\na 1 A 192.0.2.1\n", &[("one", "$INCLUDE one\nb 1 A 192.0.2.2\n")]);
     assert_eq!(lines(&store, &files).len(), 2);
     let codes: Vec<&str> = store.coverage().diagnostics.iter().map(|message| message.code).collect();
     assert_eq!(codes.iter().filter(|code| **code == "zone-include").count(), 2);
@@ -229,12 +246,16 @@ fn a_file_that_includes_itself_is_stopped() {
 
 #[test]
 fn generated_records_point_at_the_directive() {
-    let (store, files) = read(b"$TTL 1\n$GENERATE 1-3/2 host-${0,2,d} A 192.0.2.$\n$GENERATE 1-1 t TXT \"\\\"a $\\\" b\"\n", &[]);
-    assert_eq!(lines(&store, &files), [
-        "host-01.example.org 1 A 192.0.2.1",
-        "host-03.example.org 1 A 192.0.2.3",
-        "t.example.org 1 TXT \"\\\"a\" \"1\\\"\" \"b\"",
-    ]);
+    let (store, files) =
+        read(b"$TTL 1\n$GENERATE 1-3/2 host-${0,2,d} A 192.0.2.$\n$GENERATE 1-1 t TXT \"\\\"a $\\\" b\"\n", &[]);
+    assert_eq!(
+        lines(&store, &files),
+        [
+            "host-01.example.org 1 A 192.0.2.1",
+            "host-03.example.org 1 A 192.0.2.3",
+            "t.example.org 1 TXT \"\\\"a\" \"1\\\"\" \"b\"",
+        ]
+    );
     let Outcome::Records(records) = lookup(&store, &files, "t.example.org", RecordType::TXT) else { panic!() };
     let RData::Txt(text) = &records[0].data else { panic!() };
     assert_eq!(text.place(0..1), records[0].span);
@@ -254,50 +275,56 @@ fn templates_and_dialects_are_not_evaluated() {
     let soa = "@ 1 SOA ns host 1 2 3 4 5\n@ 1 A 192.0.2.1\n";
     // Text, then lookups with the expected cause.
     let cases: &[(&str, &[(&str, RecordType, Option<Cause>)])] = &[
-        ("a 1 TXT \"{{ spf }}\"\na 1 TXT x\n", &[
-            ("a.example.org", RecordType::TXT, Some(Cause::NotEvaluated)),
-            ("a.example.org", RecordType::A, None),
-        ]),
+        (
+            "a 1 TXT \"{{ spf }}\"\na 1 TXT x\n",
+            &[("a.example.org", RecordType::TXT, Some(Cause::NotEvaluated)), ("a.example.org", RecordType::A, None)],
+        ),
         ("a {{ ttl }} IN MX 10 mail\n", &[("a.example.org", RecordType::MX, Some(Cause::NotEvaluated))]),
         ("a 1 A ${IP}\n", &[("a.example.org", RecordType::A, Some(Cause::NotEvaluated))]),
         ("a 1 A <%= ip %>\n", &[("a.example.org", RecordType::A, Some(Cause::NotEvaluated))]),
-        ("{{ name }} 1 A 192.0.2.1\n\t1 TXT x\nb 1 A 192.0.2.2\n", &[
-            ("x.example.org", RecordType::A, Some(Cause::NotEvaluated)),
-            ("b.example.org", RecordType::A, None),
-            ("b.example.org", RecordType::TXT, Some(Cause::NotEvaluated)),
-        ]),
-        ("{% if prod %}\nb 1 A 192.0.2.2\n{% endif %}\nc 1 A 192.0.2.3\n", &[
-            ("b.example.org", RecordType::A, Some(Cause::NotEvaluated)),
-            ("c.example.org", RecordType::A, None),
-        ]),
+        (
+            "{{ name }} 1 A 192.0.2.1\n\t1 TXT x\nb 1 A 192.0.2.2\n",
+            &[
+                ("x.example.org", RecordType::A, Some(Cause::NotEvaluated)),
+                ("b.example.org", RecordType::A, None),
+                ("b.example.org", RecordType::TXT, Some(Cause::NotEvaluated)),
+            ],
+        ),
+        (
+            "{% if prod %}\nb 1 A 192.0.2.2\n{% endif %}\nc 1 A 192.0.2.3\n",
+            &[("b.example.org", RecordType::A, Some(Cause::NotEvaluated)), ("c.example.org", RecordType::A, None)],
+        ),
         ("a 1 TXT \"v=spf1 exists:%{i}._spf.example.org -all\"\n", &[("a.example.org", RecordType::TXT, None)]),
         ("a 1 A 192.0.2.1 ; {{ comment }}\n{# comment #}\n", &[("b.example.org", RecordType::A, None)]),
-        ("a 300/30 DYNA geo!x\n", &[
-            ("a.example.org", RecordType::AAAA, Some(Cause::NotEvaluated)),
-            ("a.example.org", RecordType::MX, None),
-        ]),
+        (
+            "a 300/30 DYNA geo!x\n",
+            &[("a.example.org", RecordType::AAAA, Some(Cause::NotEvaluated)), ("a.example.org", RecordType::MX, None)],
+        ),
         ("a DYNC geo!x\n", &[("a.example.org", RecordType::MX, Some(Cause::NotEvaluated))]),
-        ("a 1 LUA TXT \"x\"\n", &[
-            ("a.example.org", RecordType::TXT, Some(Cause::NotEvaluated)),
-            ("a.example.org", RecordType::A, None),
-        ]),
-        ("@ 1 ALIAS other.example.\n", &[
-            ("example.org", RecordType::A, Some(Cause::NotEvaluated)),
-            ("example.org", RecordType::MX, None),
-        ]),
-        ("$ADDLIMIT_V4 1\na 1 A 192.0.2.1\n$ADDLIMIT_V4 0\nb 1 A 192.0.2.1\n", &[
-            ("a.example.org", RecordType::A, Some(Cause::NotEvaluated)),
-            ("b.example.org", RecordType::A, None),
-        ]),
-        ("$DATE 20240101000000\na 1 A 192.0.2.1\n", &[
-            ("a.example.org", RecordType::A, Some(Cause::NotEvaluated)),
-            ("x.example.org", RecordType::A, Some(Cause::NotEvaluated)),
-        ]),
+        (
+            "a 1 LUA TXT \"x\"\n",
+            &[("a.example.org", RecordType::TXT, Some(Cause::NotEvaluated)), ("a.example.org", RecordType::A, None)],
+        ),
+        (
+            "@ 1 ALIAS other.example.\n",
+            &[("example.org", RecordType::A, Some(Cause::NotEvaluated)), ("example.org", RecordType::MX, None)],
+        ),
+        (
+            "$ADDLIMIT_V4 1\na 1 A 192.0.2.1\n$ADDLIMIT_V4 0\nb 1 A 192.0.2.1\n",
+            &[("a.example.org", RecordType::A, Some(Cause::NotEvaluated)), ("b.example.org", RecordType::A, None)],
+        ),
+        (
+            "$DATE 20240101000000\na 1 A 192.0.2.1\n",
+            &[
+                ("a.example.org", RecordType::A, Some(Cause::NotEvaluated)),
+                ("x.example.org", RecordType::A, Some(Cause::NotEvaluated)),
+            ],
+        ),
         ("$MAGIC x\n", &[("x.example.org", RecordType::A, Some(Cause::NotEvaluated))]),
-        ("$ORIGIN {{ x }}\na 1 A 192.0.2.1\n$ORIGIN b.example.org.\n@ 1 A 192.0.2.2\n", &[
-            ("a.example.org", RecordType::A, Some(Cause::NotEvaluated)),
-            ("b.example.org", RecordType::A, None),
-        ]),
+        (
+            "$ORIGIN {{ x }}\na 1 A 192.0.2.1\n$ORIGIN b.example.org.\n@ 1 A 192.0.2.2\n",
+            &[("a.example.org", RecordType::A, Some(Cause::NotEvaluated)), ("b.example.org", RecordType::A, None)],
+        ),
         ("$GENERATE 1-2 {{ x }}$ A 192.0.2.1\n", &[("a.example.org", RecordType::A, Some(Cause::NotEvaluated))]),
     ];
     for (text, lookups) in cases {

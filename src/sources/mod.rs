@@ -5,6 +5,9 @@
 //! server. Nothing here judges, and nothing is dropped in silence: what is not read is a diagnostic, an ignored file or
 //! a name that is "not evaluated".
 
+pub mod bind;
 pub mod record;
+pub mod store;
 
 pub use record::{Alias, Answer, Outcome, RData, Record, RecordSource, RecordType, Soa, Text};
+pub use store::{Store, Zone, ZoneId};

@@ -8,6 +8,7 @@
 pub mod bind;
 pub mod record;
 pub mod store;
+pub mod tree;
 
 pub use record::{Alias, Answer, Outcome, RData, Record, RecordSource, RecordType, Soa, Text};
 pub use store::{Store, Zone, ZoneId};

@@ -6,6 +6,7 @@
 //! a name that is "not evaluated".
 
 pub mod bind;
+pub mod octodns;
 pub mod record;
 pub mod store;
 pub mod tree;

@@ -6,6 +6,8 @@
 //! a name that is "not evaluated".
 
 pub mod bind;
+pub mod discover;
+pub mod named_conf;
 pub mod octodns;
 pub mod record;
 pub mod store;

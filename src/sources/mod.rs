@@ -6,11 +6,17 @@
 //! a name that is "not evaluated".
 
 pub mod bind;
+pub mod discover;
+pub mod named_conf;
 mod names;
+pub mod octodns;
 pub mod offline;
 pub mod record;
 pub mod store;
+pub mod tree;
 
+pub use discover::{DiscoverError, Discovery, Options, discover};
 pub use offline::Offline;
-pub use record::{Alias, Answer, Outcome, RData, Record, RecordSource, RecordType, Soa, Text};
+pub use record::{Alias, Answer, Outcome, RData, Record, RecordSource, RecordType, Run, Soa, Text};
 pub use store::{Store, Zone, ZoneId};
+pub use tree::Tree;

@@ -39,6 +39,12 @@ enum Step {
     Alias { alias: Alias, wildcard: bool },
 }
 
+impl Step {
+    fn is_absent(&self) -> bool {
+        matches!(self, Step::Done { outcome: Outcome::Absent { .. }, .. })
+    }
+}
+
 /// The nodes from the top down to a name, and the zone that answers for it.
 struct Walk {
     path: [u32; MAX_LABELS],
@@ -195,7 +201,13 @@ impl Offline<'_> {
         }
         let node = walk.node(walk.met);
         if walk.met == walk.labels && (self.store.names.node(node).flags & EXISTS != 0 || walk.met == walk.below_apex) {
-            return self.answer_at(name, rtype, &walk, node, false);
+            let step = self.answer_at(name, rtype, &walk, node, false);
+            let at_apex = walk.labels == walk.below_apex;
+            if zone.managed && at_apex && matches!(rtype, RecordType::SOA | RecordType::NS) && step.is_absent() {
+                let note = format!("the DNS provider writes the {rtype} record of {name}");
+                return done(unknown(Cause::NotCollected, note, Some(zone.anchor)));
+            }
+            return step;
         }
         self.wildcard(name, rtype, &walk)
     }

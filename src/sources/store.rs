@@ -93,6 +93,8 @@ pub(super) struct ZoneData {
     pub(super) internet: bool,
     /// Whether another zone of the same name and other content exists.
     pub(super) conflict: bool,
+    /// Whether the DNS provider writes the SOA and NS records of the apex.
+    pub(super) managed: bool,
     /// Records read.
     records: u64,
     /// The SOA record.
@@ -190,6 +192,7 @@ impl Store {
             anchor,
             internet: true,
             conflict: false,
+            managed: false,
             records: 0,
             soa: None,
         });
@@ -234,6 +237,12 @@ impl Store {
         if self.entries.len() > before {
             self.leave_unevaluated(reason);
         }
+    }
+
+    /// Says that the DNS provider writes the SOA and NS records of the zone's apex: where the files do not hold them, they
+    /// are not collected, instead of absent.
+    pub fn mark_provider_managed(&mut self, zone: ZoneId) {
+        self.zones[zone.0 as usize].managed = true;
     }
 
     /// Adds a message about the sources.

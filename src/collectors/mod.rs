@@ -1,3 +1,43 @@
 //! From sources to facts; one file per family of facts.
 //!
-//! A collector never says good or bad, and never turns "could not look" into a value.
+//! A collector never says good or bad, and never turns "could not look" into a value: an unknown answer becomes a fact
+//! that is unknown for the same cause. Collectors are plain functions over a [`RecordSource`]; they do no I/O of their
+//! own, so the same code serves files and, behind another source, live servers.
+
+mod context;
+mod dkim;
+mod dmarc;
+mod dns;
+mod inventory;
+mod mail_use;
+mod spf;
+mod transport;
+
+pub use context::{Context, PolicyFile};
+
+use crate::facts::DomainFacts;
+use crate::mail::Name;
+
+/// Collects all facts about one mail domain.
+///
+/// The struct literal is the registry of families: a family that is not collected does not compile.
+pub fn domain(context: &Context<'_>, name: &Name) -> DomainFacts {
+    let dns = dns::collect(context, name);
+    let spf = spf::collect(context, name);
+    let dmarc = dmarc::collect(context, name);
+    let dkim = dkim::collect(context, name);
+    let dns = dns::with_mail_ttl(dns, context, name);
+    DomainFacts {
+        mail: mail_use::collect(context, name, &dns, &spf, &dkim),
+        inventory: inventory::collect(context, name),
+        mta_sts: transport::mta_sts(context, name, &dns),
+        tls_rpt: transport::tls_rpt(context, name),
+        dane: transport::dane(context, &dns),
+        bimi: transport::bimi(context, name),
+        caa: transport::caa(context, name),
+        dns,
+        spf,
+        dmarc,
+        dkim,
+    }
+}

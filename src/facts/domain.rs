@@ -10,8 +10,9 @@ pub use super::model::{List, Seconds, Time};
 use crate::mail::Name;
 
 words! {
-    /// The result that a qualifier of an SPF mechanism produces (RFC 7208 section 4.6.2).
-    pub enum SpfQualifier unordered {
+    /// The result that a qualifier of an SPF mechanism produces (RFC 7208 section 4.6.2), from the most to the least
+    /// permissive.
+    pub enum SpfQualifier ordered {
         /// `+`
         Pass = "pass",
         /// `?`
@@ -246,14 +247,18 @@ facts! {
         "SPF `all` qualifier" all: Fact<SpfQualifier>,
         /// Target of `redirect` that applies (RFC 7208 section 6.1).
         "SPF redirect" redirect: Fact<Name>,
-        /// Whether the record authorises no sender at all (`v=spf1 -all`).
+        /// Whether the record authorises no sender at all: nobody can get `pass`, and everybody else gets `fail` or `softfail`, as with `v=spf1 -all`.
         "SPF authorises nobody" none_authorised: Fact<bool>,
         /// Terms of the record itself that cause DNS lookups: include, a, mx, ptr, exists, redirect (RFC 7208 section 4.6.4).
         "SPF DNS lookups of the record itself" lookups_direct: Fact<i64>,
         /// Worst-case number of terms that cause DNS lookups, through all includes and the redirect; each occurrence counts (RFC 7208 section 4.6.4).
         "SPF DNS lookups" lookups: Fact<i64>,
+        /// Lower bound of the worst-case number: what is certain although some included records could not be looked at. Equals `spf.lookups` where that is known.
+        "SPF DNS lookups at the least" lookups_at_least: Fact<i64>,
         /// Number of lookups without answer (NXDOMAIN or NODATA) among those that do not depend on the message (RFC 7208 section 4.6.4).
         "SPF void lookups" void_lookups: Fact<i64>,
+        /// Lower bound of the void lookups: what is certain although some names could not be looked at.
+        "SPF void lookups at the least" void_lookups_at_least: Fact<i64>,
         /// Every domain reached by `include` and `redirect`, at any depth.
         "SPF includes" includes: Fact<List<SpfIncludeFacts>>,
         /// Shortest prefix length among `ip4` networks that can pass, own and included.

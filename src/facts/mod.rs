@@ -2,7 +2,7 @@
 //!
 //! A [`Fact`] is one typed, documented, named value. It is [`Observed::Present`], [`Observed::Absent`] with a proof, or
 //! [`Observed::Unknown`] with a [`Cause`]; there is no default, zero, empty list or `false` that stands for "unknown".
-//! The fact structs in [`domain`] and [`service`] are the one source of type, schema and documentation: the [`facts!`]
+//! The fact structs in [`domain`] and [`service`] are the one source of type, schema and documentation: the `facts!`
 //! macro derives from them the JSON Schema, the catalogue in `schemas/facts.md`, the text of `mailvet explain`, and the
 //! table against which rules are type-checked.
 //!

@@ -168,6 +168,7 @@ words! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "the enum comes from a macro that knows no defaults")]
 impl Default for Method {
     fn default() -> Self {
         Method::None

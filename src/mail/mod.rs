@@ -7,12 +7,12 @@
 pub mod bimi;
 pub mod caa;
 pub mod dkim;
+pub mod dmarc;
 pub mod mta_sts;
 pub mod mx;
 pub mod name;
 pub mod special;
 pub mod spf;
-pub mod dmarc;
 pub mod suffix;
 pub mod tags;
 pub mod tls_rpt;

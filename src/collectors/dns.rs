@@ -1,0 +1,344 @@
+//! MX, NS, SOA, address and wildcard records of a domain.
+
+use std::net::IpAddr;
+
+use crate::diag::Span;
+use crate::facts::domain::{DnsFacts, List, MxFacts, NsFacts, Seconds, SoaFacts};
+use crate::facts::{Cause, Fact, Observed, Proof};
+use crate::mail::{Name, mx, special, spf};
+use crate::sources::{Outcome, RData, Record, RecordType};
+
+use super::Context;
+use super::context::Missing;
+
+/// Record types whose presence beside a CNAME is looked for (RFC 1034 section 3.6.2).
+const BESIDE_CNAME: [RecordType; 6] =
+    [RecordType::A, RecordType::AAAA, RecordType::MX, RecordType::NS, RecordType::TXT, RecordType::CAA];
+
+/// Facts about the domain's own records. The TTL of the mail records is added by [`with_mail_ttl`].
+pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
+    let zone = context.source.zone_of(name).map(|(origin, _)| origin);
+    let exchangers = context.records(name, RecordType::MX);
+    let addresses = addresses(context, name);
+    let (cname, cname_mixed) = cname(context, name);
+    let rows = exchangers.as_ref().map(|records| mx_rows(context, records, zone.as_ref()));
+    DnsFacts {
+        null_mx: null_mx(context, &exchangers),
+        null_mx_mixed: null_mx_mixed(context, &exchangers),
+        implicit_mx: implicit_mx(context, &exchangers, &addresses),
+        undotted: undotted(context, &rows),
+        mx: match rows {
+            Ok(rows) => {
+                let span = exchangers.as_ref().ok().and_then(|records| records.first()).map(|record| record.span);
+                context.present(List(rows), span)
+            }
+            Err(missing) => missing.fact(context.method),
+        },
+        addresses,
+        cname,
+        cname_mixed,
+        ns: name_servers(context, zone.as_ref().unwrap_or(name)),
+        soa: soa(context, zone.as_ref().unwrap_or(name)),
+        wildcard_txt: wildcard(context, name, RecordType::TXT),
+        wildcard_mx: wildcard(context, name, RecordType::MX),
+        mail_ttl: Fact::default(),
+    }
+}
+
+/// One row per MX record, in order of preference and name.
+fn mx_rows(context: &Context<'_>, records: &[Record], zone: Option<&Name>) -> Vec<MxFacts> {
+    let mut rows: Vec<(u16, MxFacts)> = Vec::with_capacity(records.len());
+    for record in records {
+        let RData::Mx { preference, exchange, span, relative } = &record.data else {
+            rows.push((u16::MAX, malformed_mx(record)));
+            continue;
+        };
+        rows.push((*preference, mx_row(context, *preference, exchange, *span, *relative, zone)));
+    }
+    rows.sort_by(|(a, left), (b, right)| {
+        a.cmp(b).then_with(|| left.host.observed.present().cmp(&right.host.observed.present()))
+    });
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// A row for an MX record whose data cannot be read: every fact of it is unknown.
+fn malformed_mx(record: &Record) -> MxFacts {
+    let (reason, span) = match &record.data {
+        RData::Malformed { reason, span } => (reason.as_str(), *span),
+        _ => ("unexpected data", record.span),
+    };
+    let missing = Missing::unknown(Cause::Parse, reason, Some(span));
+    let method = crate::facts::Method::DnsFile;
+    MxFacts {
+        host: missing.fact(method),
+        preference: missing.fact(method),
+        null: missing.fact(method),
+        address_literal: missing.fact(method),
+        cname: missing.fact(method),
+        undotted: missing.fact(method),
+        addresses: missing.fact(method),
+        special_addresses: missing.fact(method),
+    }
+}
+
+fn mx_row(
+    context: &Context<'_>,
+    preference: u16,
+    exchange: &Name,
+    span: Span,
+    relative: bool,
+    zone: Option<&Name>,
+) -> MxFacts {
+    let at = Some(span);
+    // RFC 7505 section 3: a single dot as exchange is the null MX.
+    let null = exchange.is_root();
+    let literal = mx::is_address_literal(exchange);
+    let (cname, addresses, special_addresses) = if null || literal {
+        let nothing = || Missing::absent(Proof::NotStated, at);
+        (context.present(false, at), nothing().fact(context.method), nothing().fact(context.method))
+    } else {
+        target_addresses(context, exchange, span)
+    };
+    let undotted = relative && !null && zone.is_some_and(|zone| mx::seems_undotted(exchange, zone));
+    MxFacts {
+        host: context.present(exchange.clone(), at),
+        preference: context.present(i64::from(preference), at),
+        null: context.present(null, at),
+        address_literal: context.present(literal, at),
+        cname,
+        undotted: context.present(undotted, at),
+        addresses,
+        special_addresses,
+    }
+}
+
+/// Whether a mail exchanger is an alias, its addresses, and which of them are special (RFC 6890).
+fn target_addresses(
+    context: &Context<'_>,
+    host: &Name,
+    span: Span,
+) -> (Fact<bool>, Fact<Vec<IpAddr>>, Fact<Vec<IpAddr>>) {
+    // RFC 2181 section 10.3, RFC 5321 section 5.1: the name in an MX record must not be an alias.
+    let alias = context.source.lookup(host, RecordType::A);
+    let cname = match (&alias.aliases.first(), &alias.outcome) {
+        (Some(alias), _) => context.present(true, Some(alias.span)),
+        (None, Outcome::Unknown { cause, note, .. }) => {
+            Missing::unknown(*cause, note.as_str(), Some(span)).fact(context.method)
+        }
+        (None, Outcome::Records(_) | Outcome::Absent { .. }) => context.present(false, Some(span)),
+    };
+    match context.addresses(host) {
+        Ok((addresses, at)) => {
+            let special: Vec<IpAddr> = addresses.iter().copied().filter(|ip| special::is_special(*ip)).collect();
+            (cname, context.present(addresses, at), context.present(special, at))
+        }
+        Err(mut missing) => {
+            missing.span = Some(span);
+            (cname, missing.fact(context.method), missing.fact(context.method))
+        }
+    }
+}
+
+fn null_mx(context: &Context<'_>, exchangers: &Result<Vec<Record>, Missing>) -> Fact<bool> {
+    match exchangers {
+        Ok(records) => {
+            let null = records.iter().find(|record| is_null(record));
+            context.present(null.is_some(), Some(null.unwrap_or(&records[0]).span))
+        }
+        Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
+        Err(missing) => missing.fact(context.method),
+    }
+}
+
+/// RFC 7505 section 3: a domain that publishes a null MX must not publish any other MX record.
+fn null_mx_mixed(context: &Context<'_>, exchangers: &Result<Vec<Record>, Missing>) -> Fact<bool> {
+    match exchangers {
+        Ok(records) => {
+            let null = records.iter().find(|record| is_null(record));
+            let mixed = null.is_some() && records.len() > 1;
+            context.present(mixed, Some(null.unwrap_or(&records[0]).span))
+        }
+        Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
+        Err(missing) => missing.fact(context.method),
+    }
+}
+
+fn is_null(record: &Record) -> bool {
+    matches!(&record.data, RData::Mx { exchange, .. } if exchange.is_root())
+}
+
+/// RFC 5321 section 5.1: without MX records, the domain's own address is treated as its mail exchanger.
+fn implicit_mx(
+    context: &Context<'_>,
+    exchangers: &Result<Vec<Record>, Missing>,
+    addresses: &Fact<Vec<IpAddr>>,
+) -> Fact<bool> {
+    match exchangers {
+        Ok(records) => context.present(false, records.first().map(|record| record.span)),
+        Err(missing) if missing.cause().is_some() => missing.fact(context.method),
+        Err(_) => Fact {
+            observed: match &addresses.observed {
+                Observed::Present(addresses) => Observed::Present(!addresses.is_empty()),
+                Observed::Absent(_) => Observed::Present(false),
+                Observed::Unknown(cause) => Observed::Unknown(*cause),
+            },
+            from: addresses.from.clone(),
+        },
+    }
+}
+
+fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fact<Vec<Name>> {
+    match rows {
+        Ok(rows) => {
+            let mut span = None;
+            let mut names = Vec::new();
+            for row in rows {
+                if row.undotted.observed.present() == Some(&true)
+                    && let Some(host) = row.host.observed.present()
+                {
+                    names.push(host.clone());
+                    span = span.or(row.host.from.span);
+                }
+            }
+            context.present(names, span)
+        }
+        Err(missing) if missing.cause().is_none() => context.present(Vec::new(), missing.span),
+        Err(missing) => missing.fact(context.method),
+    }
+}
+
+fn addresses(context: &Context<'_>, name: &Name) -> Fact<Vec<IpAddr>> {
+    match context.addresses(name) {
+        Ok((addresses, span)) => context.present(addresses, span),
+        Err(missing) => missing.fact(context.method),
+    }
+}
+
+/// The CNAME at the domain, and whether it stands beside other records.
+fn cname(context: &Context<'_>, name: &Name) -> (Fact<Name>, Fact<bool>) {
+    let records = match context.records(name, RecordType::CNAME) {
+        Ok(records) => records,
+        Err(missing) if missing.cause().is_none() => {
+            return (missing.fact(context.method), context.present(false, missing.span));
+        }
+        Err(missing) => return (missing.fact(context.method), missing.fact(context.method)),
+    };
+    let Some((target, span)) = records.iter().find_map(|record| match &record.data {
+        RData::Cname(target, span) => Some((target.clone(), *span)),
+        _ => None,
+    }) else {
+        let missing = Missing::unknown(Cause::Parse, "the CNAME record cannot be read", Some(records[0].span));
+        return (missing.fact(context.method), missing.fact(context.method));
+    };
+    // A server would follow the alias, so records beside it are those whose owner is the alias itself.
+    let beside = BESIDE_CNAME.iter().find_map(|rtype| {
+        let answer = context.source.lookup(name, *rtype);
+        match answer.outcome {
+            Outcome::Records(records) => {
+                records.into_iter().find(|record| record.owner == *name).map(|record| record.span)
+            }
+            Outcome::Absent { .. } | Outcome::Unknown { .. } => None,
+        }
+    });
+    (context.present(target, Some(span)), context.present(beside.is_some(), beside.or(Some(span))))
+}
+
+fn name_servers(context: &Context<'_>, zone: &Name) -> Fact<List<NsFacts>> {
+    let records = match context.records(zone, RecordType::NS) {
+        Ok(records) => records,
+        Err(missing) => return missing.fact(context.method),
+    };
+    let span = records.first().map(|record| record.span);
+    let mut rows: Vec<NsFacts> = Vec::with_capacity(records.len());
+    for record in &records {
+        let RData::Ns(host, at) = &record.data else {
+            let missing = Missing::unknown(Cause::Parse, "the NS record cannot be read", Some(record.span));
+            rows.push(NsFacts {
+                host: missing.fact(context.method),
+                cname: missing.fact(context.method),
+                addresses: missing.fact(context.method),
+            });
+            continue;
+        };
+        let (cname, addresses, _) = target_addresses(context, host, *at);
+        rows.push(NsFacts { host: context.present(host.clone(), Some(*at)), cname, addresses });
+    }
+    rows.sort_by(|left, right| left.host.observed.present().cmp(&right.host.observed.present()));
+    context.present(List(rows), span)
+}
+
+fn soa(context: &Context<'_>, zone: &Name) -> SoaFacts {
+    let missing = match context.records(zone, RecordType::SOA) {
+        Ok(records) => {
+            if let Some(Record { data: RData::Soa(soa), .. }) = records.first() {
+                let [mname, rname, serial, refresh, retry, expire, minimum] = soa.spans.map(Some);
+                let seconds = |value: u32, span| context.present(Seconds(i64::from(value)), span);
+                return SoaFacts {
+                    mname: context.present(soa.mname.clone(), mname),
+                    rname: context.present(soa.rname.clone(), rname),
+                    serial: context.present(i64::from(soa.serial), serial),
+                    refresh: seconds(soa.refresh, refresh),
+                    retry: seconds(soa.retry, retry),
+                    expire: seconds(soa.expire, expire),
+                    minimum: seconds(soa.minimum, minimum),
+                };
+            }
+            let span = records.first().map(|record| match &record.data {
+                RData::Malformed { span, .. } => *span,
+                _ => record.span,
+            });
+            Missing::unknown(Cause::Parse, "the SOA record cannot be read", span)
+        }
+        Err(missing) => missing,
+    };
+    SoaFacts {
+        mname: missing.fact(context.method),
+        rname: missing.fact(context.method),
+        serial: missing.fact(context.method),
+        refresh: missing.fact(context.method),
+        retry: missing.fact(context.method),
+        expire: missing.fact(context.method),
+        minimum: missing.fact(context.method),
+    }
+}
+
+/// Whether a wildcard record of a type stands directly below the domain (RFC 4592 section 2.1.1).
+fn wildcard(context: &Context<'_>, name: &Name, rtype: RecordType) -> Fact<bool> {
+    let Ok(star) = name.child("*") else { return context.present(false, None) };
+    match context.records(&star, rtype) {
+        Ok(records) => context.present(true, records.first().map(|record| record.span)),
+        Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
+        Err(missing) => missing.fact(context.method),
+    }
+}
+
+/// Adds the smallest TTL among the MX, SPF and DMARC records.
+pub(super) fn with_mail_ttl(mut dns: DnsFacts, context: &Context<'_>, name: &Name) -> DnsFacts {
+    let mut smallest: Option<(u32, Span)> = None;
+    let mut note = |ttl: Option<u32>, span: Span| {
+        if let Some(ttl) = ttl
+            && smallest.is_none_or(|(known, _)| ttl < known)
+        {
+            smallest = Some((ttl, span));
+        }
+    };
+    let mut missing = None;
+    match context.records(name, RecordType::MX) {
+        Ok(records) => records.iter().for_each(|record| note(record.ttl, record.span)),
+        Err(reason) => missing = Some(reason),
+    }
+    if let Ok(texts) = context.texts(name, RecordType::TXT) {
+        texts.iter().filter(|text| spf::is_spf_version(&text.text.bytes)).for_each(|text| note(text.ttl, text.record));
+    }
+    if let Ok(at) = name.child("_dmarc")
+        && let Ok(texts) = context.texts(&at, RecordType::TXT)
+    {
+        texts.iter().for_each(|text| note(text.ttl, text.record));
+    }
+    dns.mail_ttl = match (smallest, missing) {
+        (Some((ttl, span)), _) => context.present(Seconds(i64::from(ttl)), Some(span)),
+        (None, Some(missing)) => missing.with_proof(Proof::NotStated).fact(context.method),
+        (None, None) => Missing::absent(Proof::NotStated, None).fact(context.method),
+    };
+    dns
+}

@@ -1,0 +1,391 @@
+//! MTA-STS, TLS-RPT, DANE, BIMI and CAA records.
+
+use crate::diag::Span;
+use crate::facts::domain::{
+    BimiFacts, CaaFacts, CaaRecordFacts, DaneFacts, DnsFacts, List, MtaStsFacts, MtaStsMode, MtaStsPolicyFacts,
+    Seconds, TlsRptFacts, TlsaFacts,
+};
+use crate::facts::{Cause, Fact, Method, Observed, Proof};
+use crate::mail::tags::Problem;
+use crate::mail::{Name, bimi, caa, mta_sts, tls_rpt, tlsa};
+use crate::sources::{RData, RecordType};
+
+use super::Context;
+use super::context::{Missing, PolicyFile, TextRecord};
+
+/// How many TXT records of a kind stand at a name, and the only one if there is exactly one.
+struct Published {
+    count: Fact<i64>,
+    text: Fact<String>,
+    /// The record, when there is exactly one.
+    only: Option<TextRecord>,
+    /// Why nothing more follows, when there is not exactly one.
+    missing: Missing,
+    /// What is wrong with the number of records.
+    surplus: Option<String>,
+}
+
+/// Reads the TXT records at `labels` below a domain and keeps those of a kind.
+fn published(context: &Context<'_>, name: &Name, labels: &str, kind: &str, is_kind: fn(&str) -> bool) -> Published {
+    let texts = context.child(name, labels).and_then(|at| context.texts(&at, RecordType::TXT));
+    let (mut texts, others) = match texts {
+        Ok(texts) => {
+            let other = texts.first().map(|text| text.record);
+            (texts.into_iter().filter(|text| is_kind(&text.lossy())).collect::<Vec<_>>(), other)
+        }
+        Err(missing) => {
+            let count = match missing.cause() {
+                None => context.present(0, missing.span),
+                Some(_) => missing.fact(context.method),
+            };
+            return Published { count, text: missing.fact(context.method), only: None, missing, surplus: None };
+        }
+    };
+    let count = texts.len();
+    let first = texts.first().map(|text| text.text.span);
+    let fact = context.present(i64::try_from(count).unwrap_or(i64::MAX), first.or(others));
+    match count {
+        0 => {
+            let missing = Missing::absent(Proof::NotPublished, others);
+            Published { count: fact, text: missing.fact(context.method), only: None, missing, surplus: None }
+        }
+        1 => {
+            let only = texts.remove(0);
+            let text = context.present(only.lossy(), first);
+            let missing = Missing::absent(Proof::NotStated, first);
+            Published { count: fact, text, only: Some(only), missing, surplus: None }
+        }
+        _ => {
+            let second = texts[1].text.span;
+            let text = context.present(texts[0].lossy(), first);
+            let missing = Missing::absent(Proof::NotStated, Some(second));
+            let surplus = Some(format!("{count} {kind} records at one name"));
+            Published { count: fact, text, only: None, missing, surplus }
+        }
+    }
+}
+
+impl Published {
+    /// Whether exactly one record is published and follows the grammar, and what is wrong.
+    fn validity(&self, context: &Context<'_>, problems: &[Problem]) -> (Fact<bool>, Fact<String>) {
+        match (&self.only, &self.surplus, problems.first()) {
+            (Some(text), _, None) => (
+                context.present(true, Some(text.text.span)),
+                Missing::absent(Proof::NotStated, Some(text.text.span)).fact(context.method),
+            ),
+            (Some(text), _, Some(problem)) => {
+                let at = Some(text.text.place(problem.range.clone()));
+                (context.present(false, at), context.present(problem.reason.clone(), at))
+            }
+            (None, Some(surplus), _) => {
+                (context.present(false, self.missing.span), context.present(surplus.clone(), self.missing.span))
+            }
+            (None, None, _) => (self.missing.fact(context.method), self.missing.fact(context.method)),
+        }
+    }
+
+    /// A fact read from the only record, or missing.
+    fn fact<T>(&self, context: &Context<'_>, value: Option<(T, Option<Span>)>) -> Fact<T> {
+        match value {
+            Some((value, span)) => context.present(value, span),
+            None => self.missing.fact(context.method),
+        }
+    }
+}
+
+/// MTA-STS record, policy host, and the policy where a file holds it.
+pub(super) fn mta_sts(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> MtaStsFacts {
+    let published = published(context, name, "_mta-sts", "MTA-STS", mta_sts::is_sts);
+    let record = published.only.as_ref().map(|text| (mta_sts::parse(&text.lossy()), text));
+    let problems = record.as_ref().map(|(record, _)| record.problems.as_slice()).unwrap_or_default();
+    let (valid, error) = published.validity(context, problems);
+    let id = record.as_ref().and_then(|(record, text)| {
+        let range = record.id_range.clone()?;
+        Some((record.id.clone()?, Some(text.text.place(range))))
+    });
+    MtaStsFacts {
+        valid,
+        error,
+        id: published.fact(context, id),
+        policy_host: policy_host(context, name),
+        policy: policy(context, name, dns),
+        record_count: published.count,
+        text: published.text,
+    }
+}
+
+/// Whether `mta-sts.<domain>` resolves (RFC 8461 section 3.3). An alias to a name outside the source counts: it exists.
+fn policy_host(context: &Context<'_>, name: &Name) -> Fact<bool> {
+    let Ok(host) = name.child("mta-sts") else { return context.present(false, None) };
+    let alias = context.source.lookup(&host, RecordType::A).aliases.first().map(|alias| alias.span);
+    match (alias, context.addresses(&host)) {
+        (_, Ok((_, span))) => context.present(true, alias.or(span)),
+        (_, Err(missing)) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
+        (Some(span), Err(_)) => context.present(true, Some(span)),
+        (None, Err(missing)) => missing.fact(context.method),
+    }
+}
+
+/// The policy document, if the inventory names a file with it.
+fn policy(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> MtaStsPolicyFacts {
+    let Some(file) = context.policies.iter().find(|file| file.domain == *name) else {
+        let note = "the policy is served over HTTPS, which this run does not fetch";
+        let missing = Missing::unknown(Cause::NotCollected, note, None);
+        return MtaStsPolicyFacts {
+            valid: missing.fact(Method::None),
+            error: missing.fact(Method::None),
+            mode: missing.fact(Method::None),
+            max_age: missing.fact(Method::None),
+            mx: missing.fact(Method::None),
+            uncovered_mx: missing.fact(Method::None),
+        };
+    };
+    policy_from_file(file, dns)
+}
+
+fn policy_from_file(file: &PolicyFile, dns: &DnsFacts) -> MtaStsPolicyFacts {
+    let policy = mta_sts::parse_policy(&file.text);
+    let span = |range: &std::ops::Range<usize>| {
+        let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Some(Span::new(file.file, at(range.start), at(range.end)))
+    };
+    let whole = span(&(0..file.text.lines().next().map_or(0, str::len)));
+    let nothing = Missing::absent(Proof::NotStated, whole);
+    let present_at = |range: &Option<std::ops::Range<usize>>| range.as_ref().and_then(span).or(whole);
+    let problem = policy.problems.first();
+    let method = Method::Inventory;
+    MtaStsPolicyFacts {
+        valid: Fact::present(problem.is_none(), method, problem.and_then(|problem| span(&problem.range)).or(whole)),
+        error: match problem {
+            Some(problem) => Fact::present(problem.reason.clone(), method, span(&problem.range)),
+            None => nothing.fact(method),
+        },
+        mode: match policy.mode {
+            Some(mode) => Fact::present(mode_word(mode), method, present_at(&policy.mode_range)),
+            None => nothing.fact(method),
+        },
+        max_age: match policy.max_age.and_then(|age| i64::try_from(age).ok()) {
+            Some(age) => Fact::present(Seconds(age), method, present_at(&policy.max_age_range)),
+            None => nothing.fact(method),
+        },
+        mx: Fact::present(
+            policy.mx.iter().map(|(pattern, _)| pattern.clone()).collect(),
+            method,
+            policy.mx.first().and_then(|(_, range)| span(range)).or(whole),
+        ),
+        uncovered_mx: uncovered(&policy, dns, whole),
+    }
+}
+
+fn mode_word(mode: mta_sts::Mode) -> MtaStsMode {
+    match mode {
+        mta_sts::Mode::None => MtaStsMode::None,
+        mta_sts::Mode::Testing => MtaStsMode::Testing,
+        mta_sts::Mode::Enforce => MtaStsMode::Enforce,
+    }
+}
+
+/// MX hosts that no pattern covers (RFC 8461 section 4.1).
+fn uncovered(policy: &mta_sts::Policy, dns: &DnsFacts, whole: Option<Span>) -> Fact<Vec<Name>> {
+    match &dns.mx.observed {
+        Observed::Unknown(cause) => Fact { observed: Observed::Unknown(*cause), from: dns.mx.from.clone() },
+        Observed::Absent(_) => Fact::present(Vec::new(), Method::Derived, whole),
+        Observed::Present(rows) => {
+            let mut hosts = Vec::new();
+            for row in &rows.0 {
+                match &row.host.observed {
+                    Observed::Present(host) if host.is_root() => {}
+                    Observed::Present(host) => {
+                        if !policy.mx.iter().any(|(pattern, _)| mta_sts::mx_matches(pattern, host)) {
+                            hosts.push(host.clone());
+                        }
+                    }
+                    Observed::Absent(_) => {}
+                    Observed::Unknown(cause) => {
+                        return Fact { observed: Observed::Unknown(*cause), from: row.host.from.clone() };
+                    }
+                }
+            }
+            Fact::present(hosts, Method::Derived, whole)
+        }
+    }
+}
+
+/// TLS-RPT record.
+pub(super) fn tls_rpt(context: &Context<'_>, name: &Name) -> TlsRptFacts {
+    let published = published(context, name, "_smtp._tls", "TLS-RPT", tls_rpt::is_tls_rpt);
+    let record = published.only.as_ref().map(|text| (tls_rpt::parse(&text.lossy()), text));
+    let problems = record.as_ref().map(|(record, _)| record.problems.as_slice()).unwrap_or_default();
+    let (valid, error) = published.validity(context, problems);
+    let rua = record.as_ref().map(|(record, text)| {
+        let at = record.rua.first().map(|(_, range)| text.text.place(range.clone()));
+        (record.rua.iter().map(|(uri, _)| uri.clone()).collect(), at.or(Some(text.text.span)))
+    });
+    TlsRptFacts { valid, error, rua: published.fact(context, rua), record_count: published.count, text: published.text }
+}
+
+/// BIMI assertion record of the default selector.
+pub(super) fn bimi(context: &Context<'_>, name: &Name) -> BimiFacts {
+    let published = published(context, name, "default._bimi", "BIMI", bimi::is_bimi);
+    let record = published.only.as_ref().map(|text| (bimi::parse(&text.lossy()), text));
+    let problems = record.as_ref().map(|(record, _)| record.problems.as_slice()).unwrap_or_default();
+    let (valid, error) = published.validity(context, problems);
+    let stated = |slot: &Option<(String, std::ops::Range<usize>)>, text: &TextRecord| {
+        slot.as_ref()
+            .filter(|(value, _)| !value.is_empty())
+            .map(|(value, range)| (value.clone(), Some(text.text.place(range.clone()))))
+    };
+    let location = record.as_ref().and_then(|(record, text)| stated(&record.location, text));
+    let evidence = record.as_ref().and_then(|(record, text)| stated(&record.evidence, text));
+    let declined = record.as_ref().map(|(record, text)| (record.declined, Some(text.text.span)));
+    BimiFacts {
+        valid,
+        error,
+        declined: published.fact(context, declined),
+        location: published.fact(context, location),
+        evidence: published.fact(context, evidence),
+        record_count: published.count,
+        text: published.text,
+    }
+}
+
+/// TLSA records at port 25 of every MX host (RFC 7672 section 2.2).
+pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
+    let hosts = match &dns.mx.observed {
+        Observed::Present(rows) => &rows.0,
+        Observed::Absent(proof) => {
+            let missing = Missing::absent(*proof, dns.mx.from.span);
+            return DaneFacts { tlsa: missing.fact(context.method), hosts_without: missing.fact(context.method) };
+        }
+        Observed::Unknown(cause) => {
+            let note = dns.mx.from.note.clone().unwrap_or_default();
+            let missing = Missing::unknown(*cause, note, dns.mx.from.span);
+            return DaneFacts { tlsa: missing.fact(context.method), hosts_without: missing.fact(context.method) };
+        }
+    };
+    let mut rows = Vec::new();
+    let mut without = Vec::new();
+    let mut unknown: Option<Missing> = None;
+    for row in hosts {
+        let Some(host) = row.host.observed.present().filter(|host| !host.is_root()) else { continue };
+        let Ok(owner) = host.child("_25._tcp") else { continue };
+        match context.records(&owner, RecordType::TLSA) {
+            Ok(records) => rows.extend(records.iter().map(|record| tlsa_row(context, &owner, record))),
+            Err(missing) if missing.cause().is_none() => without.push((host.clone(), row.host.from.span)),
+            Err(missing) => {
+                unknown.get_or_insert(missing);
+            }
+        }
+    }
+    let anchor = dns.mx.from.span;
+    let span = without.first().and_then(|(_, span)| *span).or(anchor);
+    let without: Vec<Name> = without.into_iter().map(|(host, _)| host).collect();
+    DaneFacts {
+        hosts_without: match &unknown {
+            Some(missing) if without.is_empty() => missing.fact(context.method),
+            _ => context.present(without, span),
+        },
+        tlsa: match unknown {
+            // A list that lacks the records of some hosts is not the list.
+            Some(missing) => missing.fact(context.method),
+            None => context.present(List(rows), anchor),
+        },
+    }
+}
+
+fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record) -> TlsaFacts {
+    let (usage, selector, matching_type, data, span) = match &record.data {
+        RData::Tlsa { usage, selector, matching_type, data, span } => (*usage, *selector, *matching_type, data, *span),
+        other => {
+            let (reason, span) = match other {
+                RData::Malformed { reason, span } => (reason.clone(), *span),
+                _ => ("unexpected data".to_owned(), record.span),
+            };
+            let missing = Missing::unknown(Cause::Parse, reason.clone(), Some(span));
+            return TlsaFacts {
+                owner: context.present(owner.clone(), Some(record.span)),
+                usage: missing.fact(context.method),
+                selector: missing.fact(context.method),
+                matching_type: missing.fact(context.method),
+                usable: context.present(false, Some(span)),
+                error: context.present(reason, Some(span)),
+            };
+        }
+    };
+    let at = Some(span);
+    let usable = tlsa::check(usage, selector, matching_type, data);
+    TlsaFacts {
+        owner: context.present(owner.clone(), Some(record.span)),
+        usage: context.present(i64::from(usage), at),
+        selector: context.present(i64::from(selector), at),
+        matching_type: context.present(i64::from(matching_type), at),
+        usable: context.present(usable.is_ok(), at),
+        error: match usable {
+            Ok(()) => Missing::absent(Proof::NotStated, at).fact(context.method),
+            Err(reason) => context.present(reason, at),
+        },
+    }
+}
+
+/// CAA records of the closest ancestor that has any (RFC 8659 section 3).
+pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
+    let mut at = Some(name.clone());
+    let mut absent: Option<Missing> = None;
+    while let Some(candidate) = at.filter(|candidate| !candidate.is_root()) {
+        match context.records(&candidate, RecordType::CAA) {
+            Ok(records) => return caa_facts(context, candidate, &records),
+            Err(missing) if missing.cause().is_some() => {
+                // What the parents publish decides, and it is not known.
+                return CaaFacts {
+                    records: missing.fact(context.method),
+                    record_domain: missing.fact(context.method),
+                    issuemail: missing.fact(context.method),
+                };
+            }
+            Err(missing) => absent = absent.or(Some(missing)),
+        }
+        at = candidate.parent();
+    }
+    let missing = absent.unwrap_or_else(|| Missing::absent(Proof::Nodata, None));
+    CaaFacts {
+        records: missing.fact(context.method),
+        record_domain: missing.fact(context.method),
+        issuemail: context.present(false, missing.span),
+    }
+}
+
+fn caa_facts(context: &Context<'_>, name: Name, records: &[crate::sources::Record]) -> CaaFacts {
+    let first = records.first().map(|record| record.span);
+    let mut rows = Vec::with_capacity(records.len());
+    let mut issuemail = None;
+    for record in records {
+        let RData::Caa { flags, tag, value, span } = &record.data else {
+            let missing = Missing::unknown(Cause::Parse, "the CAA record cannot be read", Some(record.span));
+            rows.push(CaaRecordFacts {
+                tag: missing.fact(context.method),
+                value: missing.fact(context.method),
+                critical: missing.fact(context.method),
+                known: missing.fact(context.method),
+            });
+            continue;
+        };
+        let at = Some(*span);
+        // RFC 8659 section 4.1: tags are compared without regard to case.
+        let tag = tag.to_ascii_lowercase();
+        if tag == "issuemail" {
+            issuemail = issuemail.or(at);
+        }
+        rows.push(CaaRecordFacts {
+            known: context.present(caa::is_known_tag(&tag), at),
+            tag: context.present(tag, at),
+            value: context.present(value.clone(), at),
+            // RFC 8659 section 4.1: bit 0, the most significant, is the critical flag.
+            critical: context.present(flags & 0x80 != 0, at),
+        });
+    }
+    CaaFacts {
+        records: context.present(List(rows), first),
+        record_domain: context.present(name, first),
+        issuemail: context.present(issuemail.is_some(), issuemail.or(first)),
+    }
+}

@@ -1,1 +1,280 @@
 //! What people type: the types of the command line, nothing else.
+//!
+//! Parsing does not do anything: commands turn these values into files, policies and reports.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::policy::Severity;
+use crate::reports::Format;
+
+/// Judges e-mail infrastructure by rules written as data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mailvet",
+    version,
+    about,
+    max_term_width = 100,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto, value_name = "WHEN")]
+    pub color: Colour,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Colour {
+    /// On a terminal that wants it.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge DNS-as-code files offline; exit 1 when a rule fails
+    Check(CheckArgs),
+    /// Say what a rule or a fact means, why it matters and how to mend it
+    Explain(ExplainArgs),
+    /// Work on rule packs
+    #[command(subcommand)]
+    Pack(PackCommand),
+    /// Print a JSON Schema or the fact catalogue
+    Schema(SchemaArgs),
+    /// Write an inventory and a CI workflow to start from
+    Init(InitArgs),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all good; 1 a rule failed at or above --fail-on; 2 wrong usage or unreadable input; \
+3 nothing failed, but evidence is incomplete.
+
+Examples:
+  mailvet check dns/                                  judge every zone below dns/
+  mailvet check dns/ --base origin/main               only what this change makes worse
+  mailvet check dns/ --output sarif-github=out.sarif  also write a report
+  mailvet check - --origin example.org < zone.db      judge one zone from standard input"
+)]
+pub struct CheckArgs {
+    /// Zone files and folders to judge; `-` reads one zone from standard input. Default: the inventory's `dns.files`
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Inventory of domains. Default: mailvet.yaml in the current folder, if there is one
+    #[arg(long, short, value_name = "FILE", help_heading = "What to judge")]
+    pub inventory: Option<PathBuf>,
+    /// Use no inventory, even if there is a mailvet.yaml
+    #[arg(long, conflicts_with = "inventory", help_heading = "What to judge")]
+    pub no_inventory: bool,
+    /// Zone name for zone files that do not state theirs
+    #[arg(long, value_name = "NAME", help_heading = "What to judge")]
+    pub origin: Option<String>,
+    /// Judge only these domains (repeatable)
+    #[arg(long, value_name = "NAME", help_heading = "What to judge")]
+    pub domain: Vec<String>,
+    /// Report only what is new or worse than at this git revision
+    #[arg(long, value_name = "REV", help_heading = "What to judge")]
+    pub base: Option<String>,
+    /// How to judge.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Which rules apply.
+#[derive(Debug, Args, Default)]
+#[command(next_help_heading = "Rules")]
+pub struct PolicyArgs {
+    /// Profile: the name of a built-in one or a file [default: the inventory's, else `default`]
+    #[arg(long, short, value_name = "NAME|FILE")]
+    pub profile: Option<String>,
+    /// Folder of a rule pack of your own (repeatable); without a profile of your own, its rules are added
+    #[arg(long, value_name = "DIR")]
+    pub pack: Vec<PathBuf>,
+    /// Set a parameter (repeatable), for example `spoofing.min_rsa_bits=2048`
+    #[arg(long, value_name = "PACK.NAME=VALUE")]
+    pub param: Vec<String>,
+    /// Judge only these rules or packs (repeatable)
+    #[arg(long, value_name = "RULE|PACK", value_delimiter = ',')]
+    pub only: Vec<String>,
+    /// Leave these rules or packs out (repeatable)
+    #[arg(long, value_name = "RULE|PACK", value_delimiter = ',')]
+    pub skip: Vec<String>,
+    /// Waiver file (repeatable), beside the inventory's
+    #[arg(long, value_name = "FILE")]
+    pub waivers: Vec<PathBuf>,
+    /// Judge dates as of this day, UTC [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub as_of: Option<jiff::civil::Date>,
+}
+
+/// How the result is reported.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+pub struct ReportArgs {
+    /// Format on standard output
+    #[arg(long, short, value_parser = formats(), default_value = "text", value_name = "FORMAT")]
+    pub format: Format,
+    /// Also write a report to a file (repeatable), for example `sarif-github=out.sarif`
+    #[arg(long, short, value_name = "FORMAT=FILE")]
+    pub output: Vec<String>,
+    /// Lowest severity whose failure makes the exit code 1
+    #[arg(long, value_enum, default_value_t = SeverityArg::Low, value_name = "SEVERITY")]
+    pub fail_on: SeverityArg,
+    /// Exit 0 whatever the verdicts are; wrong usage and unreadable input still exit 2
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Print at most this many findings as text; 0 prints all
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub limit: usize,
+    /// Also print what passed, and the whole coverage statement
+    #[arg(long, short)]
+    pub verbose: bool,
+    /// Print nothing but the report
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Formats by their words, so that help and completions list them.
+fn formats() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(Format::ALL.iter().map(|format| format.as_str())).try_map(|word| word.parse::<Format>())
+}
+
+/// [`Severity`] as people type it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SeverityArg {
+    /// Mail is lost, read or forged now.
+    Critical,
+    /// A protection is missing.
+    High,
+    /// A protection is weakened.
+    Medium,
+    /// Hygiene.
+    Low,
+    /// Worth knowing.
+    Info,
+}
+
+impl From<SeverityArg> for Severity {
+    fn from(severity: SeverityArg) -> Self {
+        match severity {
+            SeverityArg::Critical => Severity::Critical,
+            SeverityArg::High => Severity::High,
+            SeverityArg::Medium => Severity::Medium,
+            SeverityArg::Low => Severity::Low,
+            SeverityArg::Info => Severity::Info,
+        }
+    }
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A rule such as `spoofing/dmarc-not-enforced`, or a fact such as `dmarc.policy`
+    #[arg(value_name = "RULE|FACT")]
+    pub name: String,
+    /// Folder of a rule pack of your own (repeatable)
+    #[arg(long, value_name = "DIR")]
+    pub pack: Vec<PathBuf>,
+}
+
+/// Work on rule packs.
+#[derive(Debug, Subcommand)]
+pub enum PackCommand {
+    /// List packs and their rules
+    List(PackArgs),
+    /// Say what is wrong or could be better in a pack
+    Lint(PackArgs),
+    /// Run a pack's tests, inject unknown facts and mutate conditions
+    Test(PackArgs),
+    /// Print the documentation of a pack, or write one page per rule
+    Docs(PackDocsArgs),
+}
+
+/// Which packs.
+#[derive(Debug, Args)]
+pub struct PackArgs {
+    /// Folders of packs, or names of built-in ones; default: all built-in packs
+    #[arg(value_name = "PACK")]
+    pub packs: Vec<String>,
+}
+
+/// Arguments of `pack docs`.
+#[derive(Debug, Args)]
+pub struct PackDocsArgs {
+    /// Which packs.
+    #[command(flatten)]
+    pub packs: PackArgs,
+    /// Write one Markdown page per rule to this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// What to print; without a name, the names are listed
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// DNS-as-code files and folders; default: the current folder
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+    /// Which CI workflow to write
+    #[arg(long, value_enum, default_value_t = Ci::Github, value_name = "CI")]
+    pub ci: Ci,
+    /// Overwrite files that exist
+    #[arg(long)]
+    pub force: bool,
+    /// Folder to write to; default: the current folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// A CI system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Ci {
+    /// GitHub Actions.
+    Github,
+    /// GitLab CI.
+    Gitlab,
+    /// No workflow.
+    None,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

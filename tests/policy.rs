@@ -170,8 +170,8 @@ fn conditions_that_do_not_fit_are_explained() {
             "error[rule-value]: `rejct` is not a value of `dmarc.policy` (none, quarantine, reject)\n  r.yaml:10:35\n  10 |     { fact: dmarc.policy, equals: rejct }\n                                         ^^^^^\n  help: did you mean `reject`?\n",
         ),
         (
-            "{ fact: spf.all, at_least: fail }",
-            "error[rule-operator]: `spf.all` has no order\n  r.yaml:10:22\n  10 |     { fact: spf.all, at_least: fail }\n                            ^^^^^^^^\n  help: use equals or in\n",
+            "{ fact: dmarc.adkim, at_least: strict }",
+            "error[rule-operator]: `dmarc.adkim` has no order\n  r.yaml:10:25\n  10 |     { fact: dmarc.adkim, at_least: strict }\n                               ^^^^^^^^\n  help: use equals or in\n",
         ),
         (
             "{ fact: \"dns.mx[].host\", equals: x }",

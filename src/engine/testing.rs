@@ -4,7 +4,7 @@
 //! is still `pass` must be sound, that is, no value of the fact may make the rule fail; and every small wrong change of a
 //! rule must be noticed by one of its tests. All results are data; [`render`] makes them text.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ use crate::policy::{Check, Condition, IfAbsent, IfNone, Literal, Operator, Pack,
 const DEFAULT_DATE: jiff::civil::Date = jiff::civil::date(2026, 1, 1);
 
 /// Resolves a rule again with the parameters of a test. The loader of packs does it; the message says what is wrong.
-pub type Resolve<'a> = dyn Fn(&Rule, &BTreeMap<String, Value>) -> Result<Rule, String> + 'a;
+pub type Resolve<'a> = dyn Fn(&Rule, &RuleTest) -> Result<Rule, String> + 'a;
 
 /// What the tests of a pack say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,11 +220,8 @@ struct Case<'a> {
 
 impl<'a> Case<'a> {
     fn new(rule: &Rule, test: &'a RuleTest, resolve: &Resolve<'_>) -> Result<Case<'a>, TestFailure> {
-        let rule = if test.params.is_empty() {
-            rule.clone()
-        } else {
-            resolve(rule, &test.params).map_err(TestFailure::Params)?
-        };
+        let rule =
+            if test.params.is_empty() { rule.clone() } else { resolve(rule, test).map_err(TestFailure::Params)? };
         let facts_error = |error: super::fixture::FixtureError| TestFailure::Facts(error.to_string());
         let fixture = Fixture::new(rule.applies_to, &test.facts).map_err(facts_error)?;
         let facts = fixture.facts().map_err(facts_error)?;
@@ -541,11 +538,13 @@ pub fn render(report: &PackReport) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::engine::support::{pack as reference, rule};
     use crate::facts::Target;
 
-    fn no_params(_: &Rule, _: &BTreeMap<String, Value>) -> Result<Rule, String> {
+    fn no_params(_: &Rule, _: &RuleTest) -> Result<Rule, String> {
         Err("no parameters".to_owned())
     }
 

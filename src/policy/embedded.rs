@@ -34,8 +34,14 @@ macro_rules! embedded {
 }
 
 embedded! {
-    packs {}
-    profiles []
+    packs {
+        "dns-health": ["names.yaml", "pack.yaml", "zone.yaml"],
+        "mx-inventory": ["mx.yaml", "pack.yaml"],
+        "parked-domains": ["pack.yaml", "parked.yaml"],
+        "spoofing": ["dkim.yaml", "dmarc.yaml", "pack.yaml", "spf.yaml"],
+        "transport-dns": ["dane.yaml", "mta-sts.yaml", "pack.yaml", "tls-rpt.yaml"],
+    }
+    profiles ["default.yaml", "strict.yaml"]
 }
 
 /// Loads all embedded packs, in the order of the table. A failure is a defect of this build.

@@ -36,6 +36,16 @@ pub struct ProfileDocument {
     pub overrides: Vec<Override>,
 }
 
+impl ProfileDocument {
+    /// Adds a pack of any version, unless the profile uses it already.
+    pub fn use_pack(&mut self, name: &str) {
+        if self.uses.iter().all(|used| used.pack.value != name) {
+            let pack = Spanned { value: name.to_owned(), span: self.name.span };
+            self.uses.push(UsePack { pack, version: None, sha256: None });
+        }
+    }
+}
+
 /// A pack in use.
 #[derive(Debug, Clone)]
 pub struct UsePack {

@@ -22,7 +22,13 @@ pub(super) fn explanation<'a>(finding: &Finding<'a>) -> Vec<Line<'a>> {
     let Some(detail) = finding.detail else { return Vec::new() };
     let line = |blame: &'a Blame, also| {
         let leaf = finding.rule.leaves.get(blame.leaf.0 as usize);
-        Line { sentence: super::sentence::sentence(finding.rule, blame), path: path(leaf, blame), also, blame, leaf }
+        Line {
+            sentence: crate::findings::words::sentence(finding.rule, blame),
+            path: path(leaf, blame),
+            also,
+            blame,
+            leaf,
+        }
     };
     let decisive = detail.blame.iter().map(|blame| line(blame, false));
     decisive.chain(detail.also.iter().map(|blame| line(blame, true))).collect()

@@ -16,7 +16,6 @@ mod markdown;
 pub mod model;
 mod place;
 mod sarif;
-mod sentence;
 mod tally;
 mod text;
 

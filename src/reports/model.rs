@@ -321,16 +321,6 @@ where
     }
 }
 
-impl ExpectationDocument {
-    /// `at least `2048``.
-    pub(super) fn words(&self) -> String {
-        let values: Vec<String> = self.values.iter().map(|value| format!("`{value}`")).collect();
-        let operator = self.operator.replace(['_', '.'], " ");
-        let operator = operator.strip_suffix("equals").unwrap_or(&operator).trim();
-        if operator.is_empty() { values.join(" and ") } else { format!("{operator} {}", values.join(" and ")) }
-    }
-}
-
 /// What a leaf expects, printed. `None` for the list of a quantifier, which is no comparison.
 pub(super) fn expectation(leaf: &Leaf, blame: &Blame) -> Option<ExpectationDocument> {
     let right = |right: &Right| match right {

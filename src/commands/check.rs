@@ -1,0 +1,155 @@
+//! `mailvet check`: judge DNS-as-code files offline.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+
+use super::input::{self, LoadedInventory};
+use super::judge::{self, Job};
+use super::output;
+use crate::cli::CheckArgs;
+use crate::collectors::PolicyFile;
+use crate::diag::{Files, Span};
+use crate::engine::{self, Assembler};
+use crate::findings::Assessment;
+use crate::mail::Name;
+use crate::policy::Policy;
+use crate::sources::{self, Store, Tree};
+
+/// Reads, judges, compares and reports.
+pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
+    output::validate(&args.report)?;
+    let mut files = Files::default();
+    let inventory = input::inventory(&mut files, args.inventory.as_deref(), args.no_inventory)?;
+    let policy = input::policy(&mut files, &args.policy, inventory.as_ref())?;
+    let policies = match &inventory {
+        Some(loaded) => input::policy_files(&mut files, loaded)?,
+        None => Vec::new(),
+    };
+    let paths = paths(args, inventory.as_ref())?;
+    let scope = Scope {
+        paths: &paths,
+        origin: args.origin.as_deref().map(|text| parse_name("--origin", text)).transpose()?,
+        only: args.domain.iter().map(|text| parse_name("--domain", text)).collect::<anyhow::Result<_>>()?,
+        inventory: inventory.as_ref(),
+        policies: &policies,
+        as_of: args.policy.as_of.unwrap_or_else(today),
+        policy: &policy,
+        quiet: args.report.quiet,
+    };
+    let mut assessment = scope.assess(&Tree::Disk, &mut files)?;
+    if let Some(revision) = &args.base {
+        assessment = against_base(&scope, assessment, revision)?;
+    }
+    output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()))?;
+    Ok(output::exit_code(&args.report, &assessment))
+}
+
+/// What one run judges; the same for the working tree and for the base.
+struct Scope<'a> {
+    paths: &'a [PathBuf],
+    origin: Option<Name>,
+    only: BTreeSet<Name>,
+    inventory: Option<&'a LoadedInventory>,
+    policies: &'a [PolicyFile],
+    as_of: jiff::civil::Date,
+    policy: &'a Policy,
+    quiet: bool,
+}
+
+impl Scope<'_> {
+    /// Reads the tree and judges every domain in it.
+    fn assess(&self, tree: &Tree, files: &mut Files) -> anyhow::Result<Assessment> {
+        let mut store = Store::new();
+        let options = sources::Options { origin: self.origin.clone() };
+        let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
+        store.finish(files);
+        let domains = self.domains(&store, files)?;
+        let job = Job {
+            store: &store,
+            files,
+            inventory: self.inventory.map(|loaded| &loaded.inventory),
+            policies: self.policies,
+            policy: self.policy,
+            as_of: self.as_of,
+        };
+        let judged = judge::domains(&job, &domains);
+        let mut coverage = store.coverage();
+        coverage.ignored.extend(found.ignored);
+        coverage.ignored.sort();
+        let mut assembler = Assembler::new(self.policy.clone(), self.as_of);
+        judged.into_iter().for_each(|target| assembler.push(target));
+        Ok(assembler.finish(coverage))
+    }
+
+    /// The domains to judge: those of the files and those of the inventory, or the ones that were asked for.
+    fn domains(&self, store: &Store, files: &Files) -> anyhow::Result<Vec<(Name, Option<Span>)>> {
+        let mut domains: Vec<(Name, Option<Span>)> =
+            store.mail_domains(files).into_iter().map(|(name, span)| (name, Some(span))).collect();
+        if let Some(loaded) = self.inventory {
+            let known: BTreeSet<Name> = domains.iter().map(|(name, _)| name.clone()).collect();
+            let declared = loaded.inventory.domains.iter().filter(|domain| !known.contains(&domain.name));
+            domains.extend(declared.map(|domain| (domain.name.clone(), domain.span)));
+            domains.sort();
+        }
+        if self.only.is_empty() {
+            return Ok(domains);
+        }
+        for wanted in &self.only {
+            if !domains.iter().any(|(name, _)| name == wanted) {
+                bail!("--domain {wanted}: no such mail domain in the files or the inventory");
+            }
+        }
+        domains.retain(|(name, _)| self.only.contains(name));
+        Ok(domains)
+    }
+}
+
+/// Judges the base revision in the same way and keeps what is new or worse.
+fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::Result<Assessment> {
+    if scope.paths.iter().any(|path| path == Path::new("-")) {
+        bail!("--base needs paths inside a git repository, not standard input");
+    }
+    let near = scope.paths.first().map_or(Path::new("."), PathBuf::as_path);
+    let tree = Tree::git(near, revision).with_context(|| format!("cannot read the base `{revision}`"))?;
+    let mut files = Files::default();
+    // A path that did not exist in the base is new as a whole.
+    let existing: Vec<PathBuf> = scope.paths.iter().filter(|path| tree.kind(path).is_ok()).cloned().collect();
+    let base = Scope {
+        paths: &existing,
+        origin: scope.origin.clone(),
+        only: BTreeSet::new(),
+        inventory: scope.inventory,
+        policies: scope.policies,
+        as_of: scope.as_of,
+        policy: scope.policy,
+        quiet: scope.quiet,
+    };
+    let base = base.assess(&tree, &mut files).with_context(|| format!("cannot judge the base `{revision}`"))?;
+    Ok(engine::compare(head, &base, revision))
+}
+
+/// The paths that were given, or those of the inventory.
+fn paths(args: &CheckArgs, inventory: Option<&LoadedInventory>) -> anyhow::Result<Vec<PathBuf>> {
+    if !args.paths.is_empty() {
+        return Ok(args.paths.clone());
+    }
+    let declared: Vec<PathBuf> = inventory
+        .and_then(|loaded| Some((loaded, loaded.inventory.dns.as_ref()?)))
+        .map(|(loaded, dns)| dns.files.iter().map(|path| loaded.resolve(path)).collect())
+        .unwrap_or_default();
+    if declared.is_empty() {
+        bail!("say what to judge: `mailvet check dns/`, or an inventory with `dns: {{ files: [dns/] }}`");
+    }
+    Ok(declared)
+}
+
+fn parse_name(option: &str, text: &str) -> anyhow::Result<Name> {
+    Name::parse(text).map_err(|error| anyhow!("{option} {text}: {error}"))
+}
+
+/// Today in UTC: the only place where a run asks the clock.
+fn today() -> jiff::civil::Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}

@@ -1,0 +1,202 @@
+//! What the commands read before they judge: inventory, packs, profile, waivers and the files that the inventory names.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+
+use super::{InputError, print_diagnostics};
+use crate::cli::PolicyArgs;
+use crate::collectors::PolicyFile;
+use crate::diag::{Diagnostic, Files};
+use crate::inventory::Inventory;
+use crate::policy::{
+    self, MAX_WAIVER_DAYS, PackDocument, Policy, ProfileDocument, Selection, build_policy, embedded_packs,
+    embedded_profile, load_profile, load_waivers, parse_pack,
+};
+
+/// Name of the inventory that is used when none is given.
+pub(super) const INVENTORY: &str = "mailvet.yaml";
+
+/// Largest file of policy or inventory that is read, in bytes.
+const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// An inventory and the folder that its paths start from.
+pub(super) struct LoadedInventory {
+    pub(super) inventory: Inventory,
+    pub(super) path: PathBuf,
+}
+
+impl LoadedInventory {
+    /// A path of the inventory, relative to the folder it stands in.
+    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder.join(path),
+            _ => PathBuf::from(path),
+        }
+    }
+}
+
+/// Reads the inventory that was named, or `mailvet.yaml` of the current folder.
+pub(super) fn inventory(
+    files: &mut Files,
+    named: Option<&Path>,
+    none: bool,
+) -> anyhow::Result<Option<LoadedInventory>> {
+    let path = match named {
+        Some(path) => path.to_owned(),
+        None if !none && Path::new(INVENTORY).is_file() => PathBuf::from(INVENTORY),
+        None => return Ok(None),
+    };
+    let bytes = read(&path)?;
+    let inventory = Inventory::load(files, &path.to_string_lossy(), &bytes)
+        .map_err(|problems| refuse(&problems, files, &format!("the inventory {} has errors", path.display())))?;
+    Ok(Some(LoadedInventory { inventory, path }))
+}
+
+/// The MTA-STS policy documents that the inventory names.
+pub(super) fn policy_files(files: &mut Files, loaded: &LoadedInventory) -> anyhow::Result<Vec<PolicyFile>> {
+    let mut policies = Vec::new();
+    for domain in &loaded.inventory.domains {
+        let Some(path) = &domain.mta_sts_policy else { continue };
+        let path = loaded.resolve(path);
+        let bytes = read(&path).with_context(|| format!("the MTA-STS policy of {} in the inventory", domain.name))?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let file = files.add(path.to_string_lossy(), bytes);
+        policies.push(PolicyFile { domain: domain.name.clone(), file, text });
+    }
+    Ok(policies)
+}
+
+/// Builds the policy of a run from arguments and inventory.
+pub(super) fn policy(
+    files: &mut Files,
+    args: &PolicyArgs,
+    inventory: Option<&LoadedInventory>,
+) -> anyhow::Result<Policy> {
+    let mut packs = built_in(files)?;
+    let mut own = Vec::new();
+    for folder in &args.pack {
+        let pack = pack_folder(files, folder)?;
+        own.push(pack.name.value.clone());
+        packs.retain(|known| known.name.value != pack.name.value);
+        packs.push(pack);
+    }
+    let profile = profile(files, args, inventory, &own)?;
+    let selection = Selection { params: params(&args.param)?, only: args.only.clone(), skip: args.skip.clone() };
+    let mut policy = build_policy(&packs, &profile, &selection)
+        .map_err(|problems| refuse(&problems, files, "the policy has errors"))?;
+    let mut sources = Vec::new();
+    let named = inventory.iter().flat_map(|loaded| loaded.inventory.waivers.iter().map(|path| loaded.resolve(path)));
+    for path in named.chain(args.waivers.iter().cloned()) {
+        sources.push((path.to_string_lossy().into_owned(), read(&path)?));
+    }
+    let waivers = load_waivers(files, &sources, MAX_WAIVER_DAYS);
+    // A waiver that cannot be read does not apply, and a run that goes on without it would blame the wrong thing.
+    if print_diagnostics(&waivers.diagnostics, files) {
+        return Err(InputError("a waiver has errors; nothing was judged".to_owned()).into());
+    }
+    policy.waivers = waivers.waivers;
+    Ok(policy)
+}
+
+/// The profile that was asked for. Packs of the user's own are added to a built-in profile.
+fn profile(
+    files: &mut Files,
+    args: &PolicyArgs,
+    inventory: Option<&LoadedInventory>,
+    own: &[String],
+) -> anyhow::Result<ProfileDocument> {
+    let named = match &args.profile {
+        Some(name) => Some(PathBuf::from(name)),
+        None => inventory.and_then(|loaded| loaded.inventory.profile.as_ref().map(|path| loaded.resolve(path))),
+    };
+    let name = named.unwrap_or_else(|| PathBuf::from("default"));
+    let is_file = name.is_file() || name.extension().is_some();
+    let result = if is_file {
+        let bytes = read(&name)?;
+        load_profile(files, &name.to_string_lossy(), &bytes)
+    } else {
+        let text = name.to_string_lossy();
+        let mut profile = embedded_profile(files, &text)
+            .ok_or_else(|| anyhow!("no profile is called `{text}`; built in: {}", profile_names().join(", ")))?;
+        if let Ok(profile) = &mut profile {
+            for pack in own {
+                profile.use_pack(pack);
+            }
+        }
+        profile
+    };
+    result.map_err(|problems| refuse(&problems, files, &format!("the profile {} has errors", name.display())))
+}
+
+/// Names of the built-in profiles.
+fn profile_names() -> Vec<String> {
+    policy::embedded::PROFILES
+        .iter()
+        .filter_map(|(path, _)| Some(path.strip_prefix("policies/profiles/")?.strip_suffix(".yaml")?.to_owned()))
+        .collect()
+}
+
+/// The packs that the binary carries.
+pub(super) fn built_in(files: &mut Files) -> anyhow::Result<Vec<PackDocument>> {
+    embedded_packs(files).map_err(|problems| refuse(&problems, files, "a built-in pack has errors"))
+}
+
+/// Reads a pack from a folder: `pack.yaml` and every other YAML file in it; or a single file.
+pub(super) fn pack_folder(files: &mut Files, folder: &Path) -> anyhow::Result<PackDocument> {
+    let mut sources = Vec::new();
+    if folder.is_file() {
+        sources.push((folder.to_string_lossy().into_owned(), read(folder)?));
+    } else {
+        let entries =
+            std::fs::read_dir(folder).with_context(|| format!("cannot read the pack {}", folder.display()))?;
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry?.path();
+            if path.is_file() && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        if paths.is_empty() {
+            bail!("{} holds no YAML file; a pack is a folder with pack.yaml", folder.display());
+        }
+        for path in paths {
+            sources.push((path.to_string_lossy().into_owned(), read(&path)?));
+        }
+    }
+    parse_pack(files, &sources)
+        .map_err(|problems| refuse(&problems, files, &format!("the pack {} has errors", folder.display())))
+}
+
+/// Reads `pack.name=value`.
+fn params(texts: &[String]) -> anyhow::Result<Vec<(String, String, String)>> {
+    texts
+        .iter()
+        .map(|text| {
+            let (path, value) =
+                text.split_once('=').ok_or_else(|| anyhow!("--param {text}: expected PACK.NAME=VALUE"))?;
+            let (pack, name) =
+                path.split_once('.').ok_or_else(|| anyhow!("--param {text}: expected PACK.NAME=VALUE"))?;
+            Ok((pack.to_owned(), name.to_owned(), value.to_owned()))
+        })
+        .collect()
+}
+
+/// Reads a file that people wrote, within bounds.
+pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;
+    if bytes.len() as u64 > MAX_FILE {
+        bail!("{} is larger than {} MiB", path.display(), MAX_FILE / 1024 / 1024);
+    }
+    Ok(bytes)
+}
+
+/// Prints what is wrong and says that nothing was judged.
+fn refuse(problems: &[Diagnostic], files: &Files, message: &str) -> anyhow::Error {
+    print_diagnostics(problems, files);
+    InputError(format!("{message}; nothing was judged")).into()
+}

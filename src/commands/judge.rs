@@ -1,0 +1,68 @@
+//! Collect and evaluate target by target, on all cores, without holding the facts of more than a few at a time.
+
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use jiff::civil::Date;
+
+use crate::collectors::{self, Context, PolicyFile};
+use crate::diag::{Files, Span};
+use crate::engine;
+use crate::facts::{Method, Target};
+use crate::findings::AssessedTarget;
+use crate::inventory::Inventory;
+use crate::mail::Name;
+use crate::policy::Policy;
+use crate::sources::Store;
+
+/// How many domains a thread takes at a time.
+const BATCH: usize = 256;
+
+/// What is judged, and by what.
+pub(super) struct Job<'a> {
+    pub(super) store: &'a Store,
+    pub(super) files: &'a Files,
+    pub(super) inventory: Option<&'a Inventory>,
+    pub(super) policies: &'a [PolicyFile],
+    pub(super) policy: &'a Policy,
+    pub(super) as_of: Date,
+}
+
+/// Judges every domain; the result is in the order of `domains`, whatever the number of threads.
+pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<AssessedTarget> {
+    let threads =
+        std::thread::available_parallelism().map_or(1, NonZero::get).min(domains.len().div_ceil(BATCH)).max(1);
+    let next = AtomicUsize::new(0);
+    let batches: Mutex<Vec<(usize, Vec<AssessedTarget>)>> = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                let source = job.store.view(job.files);
+                let context = Context {
+                    source: &source,
+                    method: Method::DnsFile,
+                    inventory: job.inventory,
+                    policies: job.policies,
+                };
+                loop {
+                    let start = next.fetch_add(BATCH, Ordering::Relaxed);
+                    let Some(batch) = domains.get(start..domains.len().min(start + BATCH)) else { break };
+                    if batch.is_empty() {
+                        break;
+                    }
+                    let judged = batch.iter().map(|(name, anchor)| one(job, &context, name, *anchor)).collect();
+                    batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, judged));
+                }
+            });
+        }
+    });
+    let mut batches = batches.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    batches.sort_by_key(|(start, _)| *start);
+    batches.into_iter().flat_map(|(_, judged)| judged).collect()
+}
+
+fn one(job: &Job<'_>, context: &Context<'_>, name: &Name, anchor: Option<Span>) -> AssessedTarget {
+    let facts = collectors::domain(context, name);
+    engine::assess_target(job.policy, Target::Domain, name.as_str(), anchor, &facts, job.as_of)
+}

@@ -1,0 +1,141 @@
+//! Where reports go: standard output in one format, and any number of files.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+
+use crate::cli::ReportArgs;
+use crate::diag::Files;
+use crate::findings::{Assessment, Verdict};
+use crate::policy::Severity;
+use crate::reports::{self, Format, UnknownFormat};
+
+use super::exit;
+
+/// One report to write to a file.
+struct Target {
+    format: Format,
+    path: PathBuf,
+}
+
+/// Checks the report arguments before any work is done.
+pub(super) fn validate(args: &ReportArgs) -> anyhow::Result<()> {
+    targets(args).map(|_| ())
+}
+
+/// Writes all reports that were asked for. `home` is where findings without any position are located.
+pub(super) fn write(
+    args: &ReportArgs,
+    assessment: &Assessment,
+    files: &Files,
+    home: Option<&Path>,
+) -> anyhow::Result<()> {
+    let repository = Repository::find();
+    let home = home.map(|path| path.to_string_lossy().replace('\\', "/"));
+    let context = |colour| reports::Context {
+        colour,
+        verbose: args.verbose,
+        width: width(),
+        limit: args.limit,
+        root: repository.as_ref().map(|repository| repository.root.as_str()),
+        prefix: repository.as_ref().map_or("", |repository| repository.prefix.as_str()),
+        home: home.as_deref(),
+        ..reports::Context::new(env!("CARGO_PKG_VERSION"), files)
+    };
+    for target in targets(args)? {
+        write_file(&target.path, |out| reports::render(target.format, assessment, &context(false), out))
+            .with_context(|| format!("cannot write the report {}", target.path.display()))?;
+    }
+    let stdout = std::io::stdout();
+    let colour = match anstream::AutoStream::choice(&stdout) {
+        anstream::ColorChoice::Never => false,
+        anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => true,
+        anstream::ColorChoice::Auto => stdout.is_terminal(),
+    };
+    let mut out = BufWriter::new(stdout.lock());
+    reports::render(args.format, assessment, &context(colour), &mut out)?;
+    out.flush()?;
+    Ok(())
+}
+
+/// The git repository that the current folder lies in, so that reports can name files from its root.
+struct Repository {
+    root: String,
+    prefix: String,
+}
+
+impl Repository {
+    fn find() -> Option<Repository> {
+        let here = std::env::current_dir().ok()?;
+        let root = here.ancestors().find(|folder| folder.join(".git").exists())?;
+        let slashed = |path: &Path| path.to_string_lossy().replace('\\', "/");
+        Some(Repository { root: slashed(root), prefix: slashed(here.strip_prefix(root).ok()?) })
+    }
+}
+
+/// The exit code that the verdicts ask for.
+pub(super) fn exit_code(args: &ReportArgs, assessment: &Assessment) -> u8 {
+    if args.exit_zero {
+        return exit::GOOD;
+    }
+    let threshold: Severity = args.fail_on.into();
+    let mut incomplete = assessment.coverage.diagnostics.iter().any(|d| d.level == crate::diag::Level::Error);
+    for finding in assessment.findings() {
+        match finding.verdict {
+            Verdict::Fail if !finding.is_waived() && finding.severity() >= threshold => return exit::FAILED,
+            Verdict::Unknown | Verdict::Error if !finding.is_waived() && finding.severity() >= threshold => {
+                incomplete = true;
+            }
+            _ => {}
+        }
+    }
+    if incomplete { exit::INCOMPLETE } else { exit::GOOD }
+}
+
+/// Reads `FORMAT=FILE` arguments.
+fn targets(args: &ReportArgs) -> anyhow::Result<Vec<Target>> {
+    args.output
+        .iter()
+        .map(|text| {
+            let Some((format, path)) = text.split_once('=') else {
+                bail!("--output {text}: expected FORMAT=FILE, for example sarif-github=out.sarif");
+            };
+            let format = format.parse().map_err(|error: UnknownFormat| anyhow!("--output {text}: {error}"))?;
+            if path.is_empty() {
+                bail!("--output {text}: the file name is missing");
+            }
+            Ok(Target { format, path: PathBuf::from(path) })
+        })
+        .collect()
+}
+
+/// Writes beside the target first and renames, so that a report is complete or not there.
+fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        std::fs::create_dir_all(parent)?;
+    }
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".partial");
+    let partial = PathBuf::from(partial);
+    let mut out = BufWriter::new(File::create(&partial)?);
+    let result = render(&mut out).and_then(|()| out.flush());
+    drop(out);
+    match result {
+        Ok(()) => std::fs::rename(&partial, path),
+        Err(error) => {
+            let _ = std::fs::remove_file(&partial);
+            Err(error)
+        }
+    }
+}
+
+/// Columns of the terminal, if it says; 80 otherwise.
+fn width() -> usize {
+    std::env::var("COLUMNS")
+        .ok()
+        .and_then(|columns| columns.parse().ok())
+        .filter(|columns| *columns >= 40)
+        .unwrap_or(80)
+}

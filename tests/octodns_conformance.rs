@@ -62,7 +62,7 @@ fn shown(data: &RData) -> String {
 /// What octoDNS reads: known sets, and owner and type of those it computes. `None` when octoDNS is not installed.
 fn oracle(folder: &Path, zone: &str, extension: &str, ttl: u32) -> Option<(Sets, BTreeSet<(String, String)>)> {
     let python = std::env::var("MAILVET_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/octodns_dump.py");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracles/octodns_dump.py");
     let output =
         Command::new(python).arg(script).arg(folder).args([zone, extension, &ttl.to_string()]).output().ok()?;
     if output.status.code() == Some(3) {

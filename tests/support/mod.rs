@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// The folder of real inputs, where it exists: `MAILVET_SHARED_DATA`, else beside the checkout. Tests that read it print
 /// "skipped: real inputs not present" and pass where it does not.
-pub fn shared_data() -> Option<PathBuf> {
+pub(crate) fn shared_data() -> Option<PathBuf> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let found = std::env::var_os("MAILVET_SHARED_DATA")
         .map(PathBuf::from)

@@ -171,7 +171,7 @@ fn conditions_that_do_not_fit_are_explained() {
         ),
         (
             "{ fact: dmarc.adkim, at_least: strict }",
-            "error[rule-operator]: `dmarc.adkim` has no order\n  r.yaml:10:25\n  10 |     { fact: dmarc.adkim, at_least: strict }\n                               ^^^^^^^^\n  help: use equals or in\n",
+            "error[rule-operator]: `dmarc.adkim` has no order\n  r.yaml:10:26\n  10 |     { fact: dmarc.adkim, at_least: strict }\n                                ^^^^^^^^\n  help: use equals or in\n",
         ),
         (
             "{ fact: \"dns.mx[].host\", equals: x }",

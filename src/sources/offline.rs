@@ -106,7 +106,7 @@ impl RecordSource for Offline<'_> {
             return None;
         }
         let origin = self.store.zones[walk.zone as usize].origin;
-        Some((self.store.names.name(origin), self.store.place_of(origin)?))
+        Some((self.store.names.name(origin), self.store.place_of_zone(walk.zone)))
     }
 
     /// Names without records of their own (empty non-terminals) are left out; wildcards are given as they are written.
@@ -368,10 +368,7 @@ impl Offline<'_> {
         let above = || (walk.below_apex..=walk.met).find_map(|labels| self.mark_on(walk, walk.node(labels), true));
         match exact.or_else(above) {
             Some(mark) => self.marked(mark),
-            None => {
-                let zone = &self.store.zones[walk.zone as usize];
-                Outcome::Absent { proof, span: self.store.place_of(zone.origin) }
-            }
+            None => Outcome::Absent { proof, span: Some(self.store.place_of_zone(walk.zone)) },
         }
     }
 

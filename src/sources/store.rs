@@ -15,6 +15,8 @@
 
 use std::collections::HashMap;
 
+use hashbrown::HashMap as FastMap;
+
 use super::bind::rdata::{Position, Raw};
 use super::names::{NONE, Names, ROOT, number};
 use super::record::{RData, Record, RecordType};
@@ -136,7 +138,7 @@ pub struct Store {
     marks: Vec<Mark>,
     diagnostics: Vec<Diagnostic>,
     /// The zone that answers for an apex.
-    apexes: HashMap<u32, u32>,
+    apexes: FastMap<u32, u32>,
 }
 
 /// What [`Store::zones`] tells about a zone.
@@ -174,7 +176,7 @@ impl Store {
             unevaluated: Vec::new(),
             marks: Vec::new(),
             diagnostics: Vec::new(),
-            apexes: HashMap::new(),
+            apexes: FastMap::new(),
         }
     }
 
@@ -715,11 +717,16 @@ impl Store {
         domains
     }
 
+    /// The SOA record of a zone, else its anchor.
+    pub(super) fn place_of_zone(&self, zone: u32) -> Span {
+        let zone = &self.zones[zone as usize];
+        zone.soa.map_or(zone.anchor, |soa| self.span(&self.entries[soa as usize]))
+    }
+
     /// What to point at for a name: the SOA of its zone's apex, else its first record, else the first one below it.
     pub(super) fn place_of(&self, name: u32) -> Option<Span> {
         if let Some(zone) = self.apex_zone(name) {
-            let zone = &self.zones[zone as usize];
-            return Some(zone.soa.map_or(zone.anchor, |soa| self.span(&self.entries[soa as usize])));
+            return Some(self.place_of_zone(zone));
         }
         let mut at = name;
         // Down the first branch that leads to records; the number of labels bounds it.

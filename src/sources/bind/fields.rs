@@ -169,18 +169,19 @@ fn one(field: Field, last: bool, reader: &mut FieldReader<'_>, out: &mut String)
             }
         }
         Field::Parameters => parameters(reader, out)?,
-        Field::Tokens => loop {
-            let Some(token) = reader.optional()? else { break };
-            if token.kind == Kind::Quoted {
-                quote(reader.text(token), out);
-            } else {
-                out.push_str(&lossy(reader.text(token)));
+        Field::Tokens => {
+            while let Some(token) = reader.optional()? {
+                if token.kind == Kind::Quoted {
+                    quote(reader.text(token), out);
+                } else {
+                    out.push_str(&lossy(reader.text(token)));
+                }
+                if !last {
+                    break;
+                }
+                out.push(' ');
             }
-            if !last {
-                break;
-            }
-            out.push(' ');
-        },
+        }
     }
     Ok(())
 }

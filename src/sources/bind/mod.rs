@@ -308,7 +308,7 @@ impl Reader<'_, '_> {
             return;
         }
         let before = &frame.scanner.bytes[frame.owner_token.0..frame.owner_token.1];
-        if let (Owner::Known(owner), true) = (frame.owner, before == text) {
+        if let (Owner::Known(owner), true) = (frame.owner, before == text && !text.is_empty()) {
             self.record(frame, start, owner);
             return;
         }

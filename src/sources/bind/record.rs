@@ -9,6 +9,14 @@ use crate::sources::names::NONE;
 use crate::sources::record::{RData, RecordType};
 use crate::sources::store::{Entry, NO_TTL};
 
+/// Where a record stands: its first byte, the first byte of its data, and its end.
+#[derive(Clone, Copy)]
+struct Extent {
+    start: usize,
+    data: usize,
+    end: usize,
+}
+
 /// What stands between owner and data.
 pub(super) struct Header {
     pub(super) ttl: Option<u32>,
@@ -115,7 +123,8 @@ impl Reader<'_, '_> {
                 self.typed_record(frame, start, owner, rtype, &header, rest);
             }
             HeaderKind::Dialect { ref word, ref answers } => {
-                self.dialect_record(frame, start, owner, &header, word, answers, rest.end);
+                let extent = Extent { start, data: rest.end, end: rest.end };
+                self.dialect_record(frame, extent, owner, header.ttl, word, answers);
             }
             HeaderKind::Unreadable { start: from, end, message } => {
                 let span = frame.span(from, end);
@@ -140,23 +149,22 @@ impl Reader<'_, '_> {
     fn dialect_record(
         &mut self,
         frame: &Frame<'_>,
-        start: usize,
+        extent: Extent,
         owner: u32,
-        header: &Header,
+        ttl: Option<u32>,
         word: &str,
         answers: &[RecordType],
-        end: usize,
     ) {
-        if !self.lies_in_zone(frame, owner, start, end) {
+        if !self.lies_in_zone(frame, owner, extent.start, extent.end) {
             return;
         }
         let reason = format!("`{word}` is a feature of one provider; its answers are computed");
         for rtype in answers {
-            self.push(frame, start, end, end, owner, *rtype, header.ttl);
+            self.push(frame, extent, owner, *rtype, ttl);
             self.store.leave_unevaluated(reason.clone());
         }
         if answers.is_empty() {
-            self.mark(owner, false, Cause::NotEvaluated, reason, frame.span(start, end));
+            self.mark(owner, false, Cause::NotEvaluated, reason, frame.span(extent.start, extent.end));
         }
     }
 
@@ -180,7 +188,7 @@ impl Reader<'_, '_> {
             return;
         }
         let ttl = self.ttl(frame, rtype, header.ttl, rest);
-        self.push(frame, start, rest.start, end, owner, rtype, ttl);
+        self.push(frame, Extent { start, data: rest.start, end }, owner, rtype, ttl);
         let reason = if header.marker.or(rest.marker).is_some() {
             Some("the record holds a template")
         } else if self.block_depth > 0 {
@@ -200,23 +208,14 @@ impl Reader<'_, '_> {
         }
     }
 
-    pub(super) fn push(
-        &mut self,
-        frame: &Frame<'_>,
-        start: usize,
-        data: usize,
-        end: usize,
-        owner: u32,
-        rtype: RecordType,
-        ttl: Option<u32>,
-    ) {
+    fn push(&mut self, frame: &Frame<'_>, extent: Extent, owner: u32, rtype: RecordType, ttl: Option<u32>) {
         let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         self.store.push(Entry {
             owner,
             context: frame.context,
-            start: place(start),
-            data: place(data),
-            end: place(end),
+            start: place(extent.start),
+            data: place(extent.data),
+            end: place(extent.end),
             ttl: ttl.unwrap_or(NO_TTL),
             next: NONE,
             rtype,
@@ -269,10 +268,12 @@ impl Reader<'_, '_> {
             self.last_ttl = stated;
             return stated;
         }
-        if self.default_ttl.is_none() && self.last_ttl.is_none() && rtype == RecordType::SOA && rest.marker.is_none() {
-            if let RData::Soa(soa) = self.raw(frame, rest.start, rest.end).decode(rtype) {
-                self.default_ttl = Some(soa.minimum);
-            }
+        let nothing_stated = self.default_ttl.is_none() && self.last_ttl.is_none() && rest.marker.is_none();
+        if nothing_stated
+            && rtype == RecordType::SOA
+            && let RData::Soa(soa) = self.raw(frame, rest.start, rest.end).decode(rtype)
+        {
+            self.default_ttl = Some(soa.minimum);
         }
         self.last_ttl = self.default_ttl.or(self.last_ttl);
         self.last_ttl

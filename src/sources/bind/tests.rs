@@ -274,7 +274,8 @@ fn too_many_generated_records_are_not_evaluated() {
 fn templates_and_dialects_are_not_evaluated() {
     let soa = "@ 1 SOA ns host 1 2 3 4 5\n@ 1 A 192.0.2.1\n";
     // Text, then lookups with the expected cause.
-    let cases: &[(&str, &[(&str, RecordType, Option<Cause>)])] = &[
+    type Lookups<'a> = &'a [(&'a str, RecordType, Option<Cause>)];
+    let cases: &[(&str, Lookups<'_>)] = &[
         (
             "a 1 TXT \"{{ spf }}\"\na 1 TXT x\n",
             &[("a.example.org", RecordType::TXT, Some(Cause::NotEvaluated)), ("a.example.org", RecordType::A, None)],

@@ -38,6 +38,7 @@ impl Truth {
 
     /// Both hold. `NotApplicable` is neutral, so it is where a fold starts.
     #[must_use]
+    #[inline]
     pub fn and(self, other: Truth) -> Truth {
         use Truth::{Fail, NotApplicable, Pass, Unknown};
         match (self, other) {
@@ -51,12 +52,21 @@ impl Truth {
 
     /// At least one holds. `NotApplicable` is neutral, so it is where a fold starts.
     #[must_use]
+    #[inline]
     pub fn or(self, other: Truth) -> Truth {
-        self.negate().and(other.negate()).negate()
+        use Truth::{Fail, NotApplicable, Pass, Unknown};
+        match (self, other) {
+            (Pass, _) | (_, Pass) => Pass,
+            (Unknown(one), Unknown(two)) => Unknown(one.max(two)),
+            (Unknown(lack), _) | (_, Unknown(lack)) => Unknown(lack),
+            (NotApplicable, NotApplicable) => NotApplicable,
+            (Fail, _) | (_, Fail) => Fail,
+        }
     }
 
     /// The contrary.
     #[must_use]
+    #[inline]
     pub fn negate(self) -> Truth {
         match self {
             Truth::Pass => Truth::Fail,
@@ -114,6 +124,15 @@ mod tests {
             for (column, two) in ALL.into_iter().enumerate() {
                 assert_eq!(one.and(two), and[row][column], "{one:?} and {two:?}");
                 assert_eq!(one.or(two), or[row][column], "{one:?} or {two:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_laws_of_de_morgan_hold() {
+        for one in EVERY {
+            for two in EVERY {
+                assert_eq!(one.or(two), one.negate().and(two.negate()).negate());
             }
         }
     }

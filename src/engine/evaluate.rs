@@ -78,6 +78,7 @@ fn verdict_of(truth: Truth) -> Verdict {
 }
 
 /// The truth of "could not be determined" for a cause.
+#[inline]
 pub(super) fn unknown(cause: Cause) -> Truth {
     Truth::Unknown(if cause == Cause::NotCollected { Lack::NotCollected } else { Lack::Evidence })
 }
@@ -111,7 +112,7 @@ impl<'a> Evaluator<'a> {
             Condition::All(parts) => {
                 let mut all = Truth::NotApplicable;
                 for part in parts {
-                    all = all.and(self.truth(part, element));
+                    all = all.and(self.part(part, element));
                     if all == Truth::Fail {
                         break;
                     }
@@ -121,7 +122,7 @@ impl<'a> Evaluator<'a> {
             Condition::Any(parts) => {
                 let mut any = Truth::NotApplicable;
                 for part in parts {
-                    any = any.or(self.truth(part, element));
+                    any = any.or(self.part(part, element));
                     if any == Truth::Pass {
                         break;
                     }
@@ -132,6 +133,15 @@ impl<'a> Evaluator<'a> {
             Condition::Quantified { quantifier, list, filter, body, if_none } => {
                 self.quantified(*quantifier, *list, filter.as_deref(), body, *if_none)
             }
+        }
+    }
+
+    /// One part of a condition; mostly a leaf, which needs no further call.
+    #[inline]
+    fn part(&self, part: &Condition, element: Option<&'a dyn Group>) -> Truth {
+        match part {
+            Condition::Leaf(id) => self.leaf(*id, element),
+            other => self.truth(other, element),
         }
     }
 
@@ -195,17 +205,20 @@ impl<'a> Evaluator<'a> {
         }
     }
 
+    #[inline]
     pub(super) fn leaf_of(&self, id: LeafId) -> Option<&'a Leaf> {
         self.rule.leaves.get(usize::from(id.0))
     }
 
     /// The fact on the left side of a leaf.
+    #[inline]
     pub(super) fn left(&self, leaf: &Leaf, element: Option<&'a dyn Group>) -> Option<FactView<'a>> {
         let base = if leaf.element { element? } else { self.facts };
         read(base, &leaf.path.steps)
     }
 
-    /// The value of one comparison.
+    /// The value of one comparison. Out of line, so that walking the tree stays small.
+    #[inline(never)]
     pub(super) fn leaf(&self, id: LeafId, element: Option<&'a dyn Group>) -> Truth {
         let Some(leaf) = self.leaf_of(id) else { return DEFECT };
         let Some(fact) = self.left(leaf, element) else { return DEFECT };
@@ -216,14 +229,26 @@ impl<'a> Evaluator<'a> {
             (Observed::Present(_), Operator::Is(expected)) => return Truth::of(*expected == Expected::Present),
             (Observed::Present(view), _) => view,
         };
-        let result = match view {
-            View::Rows(_) | View::Values(_) => self.compare_list(leaf, view, element),
+        let result = match (view, &leaf.operator) {
+            (View::Rows(_) | View::Values(_), _) => self.compare_list(leaf, view, element),
+            // The usual comparisons with a literal, in short.
+            (_, Operator::Equals(Right::Literal(literal))) => return equal(view, view_of(literal)),
+            (_, Operator::AtLeast(Right::Literal(literal))) => {
+                return ordered(view, view_of(literal), Ordering::is_ge);
+            }
+            (_, Operator::AtMost(Right::Literal(literal))) => return ordered(view, view_of(literal), Ordering::is_le),
+            (_, Operator::Between(Right::Literal(low), Right::Literal(high))) => {
+                let above = ordered(view, view_of(low), Ordering::is_ge);
+                return above.and(ordered(view, view_of(high), Ordering::is_le));
+            }
+            (_, Operator::In(literals)) => return member(view, literals),
             _ => self.compare(leaf, view, element),
         };
         result.unwrap_or_else(|instead| instead)
     }
 
     /// A comparison of one value. `Err` is the value of the leaf when the right side decides it.
+    #[inline(never)]
     fn compare(&self, leaf: &'a Leaf, left: View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
         let right = |side: &'a Right| self.right(leaf, side, element);
         Ok(match &leaf.operator {
@@ -265,6 +290,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A comparison of many values.
+    #[inline(never)]
     fn compare_list(&self, leaf: &'a Leaf, left: View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
         let item = leaf.path.item.as_deref();
         if let (Operator::Count(bound), View::Rows(rows), None) = (&leaf.operator, left, item) {
@@ -363,6 +389,7 @@ impl<'a> Evaluator<'a> {
 }
 
 /// Reads the fact at the end of a path of field positions.
+#[inline]
 pub(super) fn read<'a>(group: &'a dyn Group, steps: &[u8]) -> Option<FactView<'a>> {
     let mut group = group;
     for step in steps {
@@ -375,6 +402,7 @@ pub(super) fn read<'a>(group: &'a dyn Group, steps: &[u8]) -> Option<FactView<'a
 }
 
 /// A literal as a value.
+#[inline(always)]
 pub(super) fn view_of(literal: &Literal) -> View<'_> {
     match literal {
         Literal::Bool(value) => View::Bool(*value),
@@ -411,6 +439,7 @@ pub(super) fn sides(operator: &Operator) -> [Option<&Right>; 2] {
 }
 
 /// Whether two values are equal; `None` when their types do not compare. Names are canonical, so their bytes decide.
+#[inline(always)]
 fn same(left: View<'_>, right: View<'_>) -> Option<bool> {
     Some(match (left, right) {
         (View::Bool(one), View::Bool(two)) => one == two,
@@ -431,6 +460,7 @@ fn same(left: View<'_>, right: View<'_>) -> Option<bool> {
     })
 }
 
+#[inline(always)]
 fn equal(left: View<'_>, right: View<'_>) -> Truth {
     same(left, right).map_or(DEFECT, Truth::of)
 }
@@ -446,6 +476,7 @@ fn member(left: View<'_>, literals: &[Literal]) -> Truth {
     Truth::Fail
 }
 
+#[inline(always)]
 fn ordered(left: View<'_>, right: View<'_>, holds: fn(Ordering) -> bool) -> Truth {
     let order = match (left, right) {
         (View::Int(one), View::Int(two))

@@ -64,6 +64,7 @@ impl<'a> Many<'a> {
     }
 
     /// One value; `None` when the path does not end in a fact.
+    #[inline]
     pub(super) fn get(self, index: usize) -> Option<Observed<View<'a>>> {
         match self {
             Many::Field(rows, item) => read(rows.row(index), item).map(|fact| fact.observed),
@@ -73,6 +74,7 @@ impl<'a> Many<'a> {
     }
 
     /// What one element holds.
+    #[inline]
     fn slot(self, index: usize) -> Slot<'a> {
         match self.get(index) {
             Some(Observed::Present(view)) => Key::of(view).map_or(Slot::Defect, Slot::Value),
@@ -101,6 +103,7 @@ pub(super) enum Slot<'a> {
 }
 
 impl<'a> Key<'a> {
+    #[inline]
     pub(super) fn of(view: View<'a>) -> Option<Key<'a>> {
         Some(match view {
             View::Bool(value) => Key::Bool(value),
@@ -131,6 +134,11 @@ impl<'a> Key<'a> {
 }
 
 impl<'a> Slot<'a> {
+    #[inline]
+    fn is_name(&self, text: &str) -> bool {
+        matches!(self, Slot::Value(Key::Name(name)) if name.len() == text.len() && *name == text)
+    }
+
     fn value(&self) -> Option<Key<'a>> {
         match self {
             Slot::Value(key) => Some(*key),
@@ -140,31 +148,42 @@ impl<'a> Slot<'a> {
 }
 
 /// Up to this many values are kept on the stack.
-const FEW: usize = 16;
+const FEW: usize = 8;
 
-/// The values of a list, read once: on the stack when they are few.
-pub(super) struct Slots<'a> {
+/// Room for the values of a list, read once: on the stack when they are few.
+pub(super) struct Room<'a> {
     few: [Slot<'a>; FEW],
     many: Vec<Slot<'a>>,
-    count: usize,
 }
 
-impl<'a> Slots<'a> {
-    pub(super) fn of(values: Many<'a>) -> Slots<'a> {
-        let count = values.count();
-        let mut slots = Slots { few: [Slot::Nothing; FEW], many: Vec::new(), count };
-        if count > FEW {
-            slots.many.extend((0..count).map(|index| values.slot(index)));
-        } else {
-            for (index, slot) in slots.few.iter_mut().take(count).enumerate() {
-                *slot = values.slot(index);
-            }
-        }
-        slots
+impl<'a> Room<'a> {
+    #[inline]
+    pub(super) fn new() -> Room<'a> {
+        Room { few: [Slot::Nothing; FEW], many: Vec::new() }
     }
 
-    pub(super) fn as_slice(&self) -> &[Slot<'a>] {
-        if self.count > FEW { &self.many } else { &self.few[..self.count] }
+    /// Reads all values.
+    #[inline]
+    pub(super) fn read(&mut self, values: Many<'a>) -> &[Slot<'a>] {
+        let count = values.count();
+        if let Some(few) = self.few.get_mut(..count) {
+            match values {
+                Many::Values(values) => {
+                    for (index, slot) in few.iter_mut().enumerate() {
+                        *slot = Key::of(values.value(index)).map_or(Slot::Defect, Slot::Value);
+                    }
+                }
+                values => {
+                    for (index, slot) in few.iter_mut().enumerate() {
+                        *slot = values.slot(index);
+                    }
+                }
+            }
+            few
+        } else {
+            self.many.extend((0..count).map(|index| values.slot(index)));
+            &self.many
+        }
     }
 }
 
@@ -194,9 +213,14 @@ impl<'s, 'a> Lookup<'s, 'a> {
     }
 
     /// Whether the value is on this side.
+    #[inline]
     pub(super) fn has(&self, key: Key<'_>) -> Truth {
         let found = if self.sorted.is_empty() {
-            self.slots.iter().any(|slot| matches!(slot, Slot::Value(value) if *value == key))
+            match key {
+                // Names are most of what is compared; both sides have one type.
+                Key::Name(text) => self.slots.iter().any(|slot| slot.is_name(text)),
+                key => self.slots.iter().any(|slot| *slot == Slot::Value(key)),
+            }
         } else {
             self.sorted.binary_search_by(|probe| probe.cmp(&key)).is_ok()
         };
@@ -225,23 +249,45 @@ pub(super) fn subset(left: Many<'_>, right: Many<'_>, if_absent: IfAbsent) -> Tr
     if left.count() == 0 {
         return if_absent.into();
     }
-    let (left, right) = (Slots::of(left), Slots::of(right));
-    let (left, right) = (left.as_slice(), right.as_slice());
+    let (mut left_room, mut right_room) = (Room::new(), Room::new());
+    let (left, right) = (left_room.read(left), right_room.read(right));
     if comparable(left, right) { included(left, right, if_absent) } else { DEFECT }
 }
 
 /// Both sides hold the same values, in any order and number.
 pub(super) fn same_set(left: Many<'_>, right: Many<'_>, if_absent: IfAbsent) -> Truth {
-    let (left, right) = (Slots::of(left), Slots::of(right));
-    let (left, right) = (left.as_slice(), right.as_slice());
+    let (mut left_room, mut right_room) = (Room::new(), Room::new());
+    let (left, right) = (left_room.read(left), right_room.read(right));
     if !comparable(left, right) {
         return DEFECT;
+    }
+    if same_values(left, right) {
+        return Truth::Pass;
     }
     match included(left, right, if_absent) {
         Truth::Fail => Truth::Fail,
         // An absent field on the right is no value, so it takes nothing away from the other direction.
         truth => Truth::Pass.and(truth).and(included(right, left, IfAbsent::NotApplicable)),
     }
+}
+
+/// Whether two short lists certainly hold the same values, the usual case, found in one direction: every value on the left
+/// is on the right, and together they meet every position there.
+fn same_values(left: &[Slot<'_>], right: &[Slot<'_>]) -> bool {
+    if left.is_empty() || left.len() > FEW || right.len() > FEW {
+        return false;
+    }
+    let mut met = 0u32;
+    for slot in left {
+        let Slot::Value(key) = slot else { return false };
+        let position = match key {
+            Key::Name(name) => right.iter().position(|other| other.is_name(name)),
+            _ => right.iter().position(|other| other == slot),
+        };
+        let Some(position) = position else { return false };
+        met |= 1 << position;
+    }
+    met.count_ones() as usize == right.len()
 }
 
 fn included(values: &[Slot<'_>], among: &[Slot<'_>], if_absent: IfAbsent) -> Truth {
@@ -319,8 +365,8 @@ pub(super) fn count_range(many: Many<'_>) -> (RangeInclusive<i64>, Truth) {
 pub(super) fn distinct_range(many: Many<'_>) -> (RangeInclusive<i64>, Truth) {
     let (numbers, lack) = count_range(many);
     let unknown = numbers.end().saturating_sub(*numbers.start());
-    let slots = Slots::of(many);
-    let slots = slots.as_slice();
+    let mut room = Room::new();
+    let slots = room.read(many);
     let distinct = if slots.len().saturating_mul(slots.len()) > PAIRS {
         sorted_keys(slots).len()
     } else {

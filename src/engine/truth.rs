@@ -40,13 +40,14 @@ impl Truth {
     #[must_use]
     #[inline]
     pub fn and(self, other: Truth) -> Truth {
-        use Truth::{Fail, NotApplicable, Pass, Unknown};
         match (self, other) {
-            (Fail, _) | (_, Fail) => Fail,
-            (Unknown(one), Unknown(two)) => Unknown(one.max(two)),
-            (Unknown(lack), _) | (_, Unknown(lack)) => Unknown(lack),
-            (NotApplicable, NotApplicable) => NotApplicable,
-            (Pass, _) | (_, Pass) => Pass,
+            (Truth::NotApplicable, other) => other,
+            (Truth::Fail, _) => Truth::Fail,
+            (Truth::Pass, Truth::NotApplicable) => Truth::Pass,
+            (Truth::Pass, other) => other,
+            (Truth::Unknown(_), Truth::Fail) => Truth::Fail,
+            (Truth::Unknown(one), Truth::Unknown(two)) => Truth::Unknown(one.max(two)),
+            (Truth::Unknown(_), Truth::Pass | Truth::NotApplicable) => self,
         }
     }
 
@@ -54,13 +55,14 @@ impl Truth {
     #[must_use]
     #[inline]
     pub fn or(self, other: Truth) -> Truth {
-        use Truth::{Fail, NotApplicable, Pass, Unknown};
         match (self, other) {
-            (Pass, _) | (_, Pass) => Pass,
-            (Unknown(one), Unknown(two)) => Unknown(one.max(two)),
-            (Unknown(lack), _) | (_, Unknown(lack)) => Unknown(lack),
-            (NotApplicable, NotApplicable) => NotApplicable,
-            (Fail, _) | (_, Fail) => Fail,
+            (Truth::NotApplicable, other) => other,
+            (Truth::Pass, _) => Truth::Pass,
+            (Truth::Fail, Truth::NotApplicable) => Truth::Fail,
+            (Truth::Fail, other) => other,
+            (Truth::Unknown(_), Truth::Pass) => Truth::Pass,
+            (Truth::Unknown(one), Truth::Unknown(two)) => Truth::Unknown(one.max(two)),
+            (Truth::Unknown(_), Truth::Fail | Truth::NotApplicable) => self,
         }
     }
 

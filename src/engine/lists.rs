@@ -13,7 +13,7 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::evaluate::{DEFECT, read, unknown, view_of, within};
+use super::evaluate::{DEFECT, observe, read, unknown, view_of, within};
 use super::truth::{Lack, Truth};
 use crate::facts::{Observed, Rows, Values, View};
 use crate::policy::{IfAbsent, Literal};
@@ -64,7 +64,6 @@ impl<'a> Many<'a> {
     }
 
     /// One value; `None` when the path does not end in a fact.
-    #[inline]
     pub(super) fn get(self, index: usize) -> Option<Observed<View<'a>>> {
         match self {
             Many::Field(rows, item) => read(rows.row(index), item).map(|fact| fact.observed),
@@ -76,11 +75,10 @@ impl<'a> Many<'a> {
     /// What one element holds.
     #[inline]
     fn slot(self, index: usize) -> Slot<'a> {
-        match self.get(index) {
-            Some(Observed::Present(view)) => Key::of(view).map_or(Slot::Defect, Slot::Value),
-            Some(Observed::Absent(_)) => Slot::Nothing,
-            Some(Observed::Unknown(cause)) => Slot::Unknown(unknown(cause)),
-            None => Slot::Defect,
+        match self {
+            Many::Field(rows, item) => observe(rows.row(index), item, Slot::of).unwrap_or(Slot::Defect),
+            Many::Values(values) => Slot::of_value(&values.value(index)),
+            Many::Literals(literals) => Slot::of_value(&view_of(&literals[index])),
         }
     }
 
@@ -104,8 +102,8 @@ pub(super) enum Slot<'a> {
 
 impl<'a> Key<'a> {
     #[inline]
-    pub(super) fn of(view: View<'a>) -> Option<Key<'a>> {
-        Some(match view {
+    pub(super) fn of(view: &View<'a>) -> Option<Key<'a>> {
+        Some(match *view {
             View::Bool(value) => Key::Bool(value),
             View::Int(value) => Key::Number(value),
             View::Duration(value) => Key::Seconds(value),
@@ -119,7 +117,7 @@ impl<'a> Key<'a> {
     }
 
     /// Number of the type; values of different types do not compare.
-    fn number(self) -> u8 {
+    pub(super) fn type_number(self) -> u8 {
         match self {
             Key::Bool(_) => 0,
             Key::Number(_) => 1,
@@ -134,6 +132,20 @@ impl<'a> Key<'a> {
 }
 
 impl<'a> Slot<'a> {
+    #[inline]
+    fn of(observed: &Observed<View<'a>>) -> Slot<'a> {
+        match observed {
+            Observed::Present(view) => Slot::of_value(view),
+            Observed::Absent(_) => Slot::Nothing,
+            Observed::Unknown(cause) => Slot::Unknown(unknown(*cause)),
+        }
+    }
+
+    #[inline]
+    fn of_value(view: &View<'a>) -> Slot<'a> {
+        Key::of(view).map_or(Slot::Defect, Slot::Value)
+    }
+
     #[inline]
     fn is_name(&self, text: &str) -> bool {
         matches!(self, Slot::Value(Key::Name(name)) if name.len() == text.len() && *name == text)
@@ -170,7 +182,7 @@ impl<'a> Room<'a> {
             match values {
                 Many::Values(values) => {
                     for (index, slot) in few.iter_mut().enumerate() {
-                        *slot = Key::of(values.value(index)).map_or(Slot::Defect, Slot::Value);
+                        *slot = Slot::of_value(&values.value(index));
                     }
                 }
                 values => {
@@ -237,7 +249,7 @@ fn sorted_keys<'a>(slots: &[Slot<'a>]) -> Vec<Key<'a>> {
 
 /// Whether both sides hold the same type; an empty side fits every other one.
 fn comparable(left: &[Slot<'_>], right: &[Slot<'_>]) -> bool {
-    let first = |slots: &[Slot<'_>]| slots.iter().find_map(Slot::value).map(|key| key.number());
+    let first = |slots: &[Slot<'_>]| slots.iter().find_map(Slot::value).map(|key| key.type_number());
     match (first(left), first(right)) {
         (Some(one), Some(two)) => one == two,
         _ => true,
@@ -309,11 +321,11 @@ fn included(values: &[Slot<'_>], among: &[Slot<'_>], if_absent: IfAbsent) -> Tru
 
 /// One of the values equals the right side.
 pub(super) fn contains(left: Many<'_>, right: View<'_>, if_absent: IfAbsent) -> Truth {
-    let Some(wanted) = Key::of(right) else { return DEFECT };
+    let Some(wanted) = Key::of(&right) else { return DEFECT };
     let mut any = Truth::Fail;
     for slot in left.iter() {
         any = any.or(match slot {
-            Slot::Value(key) if key.number() == wanted.number() => Truth::of(key == wanted),
+            Slot::Value(key) if key.type_number() == wanted.type_number() => Truth::of(key == wanted),
             Slot::Value(_) | Slot::Defect => DEFECT,
             Slot::Nothing => if_absent.into(),
             Slot::Unknown(truth) => truth,

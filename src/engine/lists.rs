@@ -231,7 +231,7 @@ impl<'s, 'a> Lookup<'s, 'a> {
             match key {
                 // Names are most of what is compared; both sides have one type.
                 Key::Name(text) => self.slots.iter().any(|slot| slot.is_name(text)),
-                key => self.slots.iter().any(|slot| *slot == Slot::Value(key)),
+                key => self.slots.contains(&Slot::Value(key)),
             }
         } else {
             self.sorted.binary_search_by(|probe| probe.cmp(&key)).is_ok()

@@ -7,7 +7,7 @@
 //! - A list that could not be read makes its quantifier unknown. A list that is proven absent counts as empty, so
 //!   `if_none` decides. An element whose `where` is unknown contributes unknown; one whose `where` is not applicable
 //!   does not count.
-//! - Lists compared as sets are described in [`super::lists`].
+//! - Lists compared as sets are described in `lists.rs`.
 //!
 //! A comparison that does not fit the types is a defect of the pack; the loader excludes it, and here it becomes
 //! `error`, never a panic and never a verdict about the target.

@@ -164,20 +164,15 @@ fn nearer(leaf: &Leaf, old: &str, new: &str, negated: bool) -> bool {
             Bound::AtMost(_) => (false, None),
             Bound::Equals(_) | Bound::Between(..) => return false,
         },
-        Operator::Equals(Right::Literal(literal)) if is_ordered(leaf) => match literal {
-            Literal::Word { rank, .. } => (true, Some(i64::from(*rank))),
-            _ => return false,
-        },
+        Operator::Equals(Right::Literal(Literal::Word { rank, words })) if words.ordered => {
+            (true, Some(i64::from(*rank)))
+        }
         _ => return false,
     };
     match bound {
         Some(bound) => !negated && (new - bound).abs() <= (old - bound).abs(),
         None => (new >= old) == (rising != negated),
     }
-}
-
-fn is_ordered(leaf: &Leaf) -> bool {
-    matches!(leaf.path.kind, Kind::Word(words) if words.ordered)
 }
 
 /// A printed number or ordered word as a number.

@@ -7,7 +7,7 @@
 //! - A list that could not be read makes its quantifier unknown. A list that is proven absent counts as empty, so
 //!   `if_none` decides. An element whose `where` is unknown contributes unknown; one whose `where` is not applicable
 //!   does not count.
-//! - Lists compared as sets are described in [`super::lists`].
+//! - Lists compared as sets are described in `lists.rs`.
 //!
 //! A comparison that does not fit the types is a defect of the pack; the loader excludes it, and here it becomes
 //! `error`, never a panic and never a verdict about the target.
@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 
 use super::lists::{self, Many};
 use super::truth::{Lack, Truth};
-use crate::facts::{Cause, FactView, Group, Node, Observed, View};
+use crate::facts::{Cause, FactView, Group, Node, Observed, View, Words};
 use crate::findings::Verdict;
 use crate::policy::model::Bound;
 use crate::policy::{Check, Condition, Expected, IfNone, Leaf, LeafId, Literal, Operator, Quantifier, Right, Rule};
@@ -54,7 +54,8 @@ impl AsOf {
 pub fn verdict(rule: &Rule, facts: &dyn Group, as_of: AsOf) -> Verdict {
     let Check::Automatic(check) = &rule.check else { return Verdict::Manual };
     // The paths of a rule are positions in the schema of its kind of target and mean nothing in another one.
-    if facts.schema().name != rule.applies_to.schema().name {
+    let (given, needed) = (facts.schema(), rule.applies_to.schema());
+    if !std::ptr::eq(given, needed) && given.name != needed.name {
         return Verdict::Error;
     }
     let evaluator = Evaluator { rule, facts, as_of };
@@ -77,6 +78,7 @@ fn verdict_of(truth: Truth) -> Verdict {
 }
 
 /// The truth of "could not be determined" for a cause.
+#[inline]
 pub(super) fn unknown(cause: Cause) -> Truth {
     Truth::Unknown(if cause == Cause::NotCollected { Lack::NotCollected } else { Lack::Evidence })
 }
@@ -110,7 +112,7 @@ impl<'a> Evaluator<'a> {
             Condition::All(parts) => {
                 let mut all = Truth::NotApplicable;
                 for part in parts {
-                    all = all.and(self.truth(part, element));
+                    all = all.and(self.part(part, element));
                     if all == Truth::Fail {
                         break;
                     }
@@ -120,7 +122,7 @@ impl<'a> Evaluator<'a> {
             Condition::Any(parts) => {
                 let mut any = Truth::NotApplicable;
                 for part in parts {
-                    any = any.or(self.truth(part, element));
+                    any = any.or(self.part(part, element));
                     if any == Truth::Pass {
                         break;
                     }
@@ -131,6 +133,15 @@ impl<'a> Evaluator<'a> {
             Condition::Quantified { quantifier, list, filter, body, if_none } => {
                 self.quantified(*quantifier, *list, filter.as_deref(), body, *if_none)
             }
+        }
+    }
+
+    /// One part of a condition; mostly a leaf, which needs no further call.
+    #[inline]
+    fn part(&self, part: &Condition, element: Option<&'a dyn Group>) -> Truth {
+        match part {
+            Condition::Leaf(id) => self.leaf(*id, element),
+            other => self.truth(other, element),
         }
     }
 
@@ -185,56 +196,82 @@ impl<'a> Evaluator<'a> {
 
     /// The elements of a quantifier's list.
     pub(super) fn elements(&self, list: LeafId) -> Elements<'a> {
-        let fact = self.leaf_of(list).and_then(|leaf| read(self.facts, &leaf.path.steps));
-        match fact.map(|fact| fact.observed) {
-            Some(Observed::Present(View::Rows(rows))) => Elements::Rows(Some(rows)),
-            Some(Observed::Absent(_)) => Elements::Rows(None),
-            Some(Observed::Unknown(cause)) => Elements::Undetermined(unknown(cause)),
-            Some(Observed::Present(_)) | None => Elements::Undetermined(DEFECT),
-        }
+        let Some(leaf) = self.leaf_of(list) else { return Elements::Undetermined(DEFECT) };
+        let elements = visit(self.facts, &leaf.path.steps, |fact| match &fact.observed {
+            Observed::Present(View::Rows(rows)) => Elements::Rows(Some(*rows)),
+            Observed::Absent(_) => Elements::Rows(None),
+            Observed::Unknown(cause) => Elements::Undetermined(unknown(*cause)),
+            Observed::Present(_) => Elements::Undetermined(DEFECT),
+        });
+        elements.unwrap_or(Elements::Undetermined(DEFECT))
     }
 
+    #[inline]
     pub(super) fn leaf_of(&self, id: LeafId) -> Option<&'a Leaf> {
         self.rule.leaves.get(usize::from(id.0))
     }
 
     /// The fact on the left side of a leaf.
+    #[inline]
     pub(super) fn left(&self, leaf: &Leaf, element: Option<&'a dyn Group>) -> Option<FactView<'a>> {
         let base = if leaf.element { element? } else { self.facts };
         read(base, &leaf.path.steps)
     }
 
-    /// The value of one comparison.
+    /// The value of one comparison. Out of line, so that walking the tree stays small.
+    #[inline(never)]
     pub(super) fn leaf(&self, id: LeafId, element: Option<&'a dyn Group>) -> Truth {
         let Some(leaf) = self.leaf_of(id) else { return DEFECT };
-        let Some(fact) = self.left(leaf, element) else { return DEFECT };
-        let view = match (fact.observed, &leaf.operator) {
-            (Observed::Unknown(cause), _) => return unknown(cause),
-            (Observed::Absent(_), Operator::Is(expected)) => return Truth::of(*expected == Expected::Absent),
-            (Observed::Absent(_), _) => return leaf.if_absent.into(),
-            (Observed::Present(_), Operator::Is(expected)) => return Truth::of(*expected == Expected::Present),
-            (Observed::Present(view), _) => view,
-        };
-        let result = match view {
-            View::Rows(_) | View::Values(_) => self.compare_list(leaf, view, element),
+        let base = if leaf.element { element } else { Some(self.facts) };
+        let compared = base.and_then(|base| {
+            visit(base, &leaf.path.steps, |fact| match (&fact.observed, &leaf.operator) {
+                (Observed::Unknown(cause), _) => unknown(*cause),
+                (Observed::Absent(_), Operator::Is(expected)) => Truth::of(*expected == Expected::Absent),
+                (Observed::Absent(_), _) => leaf.if_absent.into(),
+                (Observed::Present(_), Operator::Is(expected)) => Truth::of(*expected == Expected::Present),
+                (Observed::Present(view), operator) => self.present(leaf, operator, view, element),
+            })
+        });
+        compared.unwrap_or(DEFECT)
+    }
+
+    /// The comparison of a value that is there. The usual ones, with a literal, are decided here.
+    #[inline]
+    fn present(
+        &self,
+        leaf: &'a Leaf,
+        operator: &'a Operator,
+        view: &View<'a>,
+        element: Option<&'a dyn Group>,
+    ) -> Truth {
+        let result = match (view, operator) {
+            (View::Rows(_) | View::Values(_), _) => self.compare_list(leaf, *view, element),
+            (_, Operator::Equals(Right::Literal(literal))) => return equal(view, literal),
+            (_, Operator::In(literals)) => return member(view, literals),
+            (_, Operator::AtLeast(Right::Literal(literal))) => return ordered(view, literal, Ordering::is_ge),
+            (_, Operator::AtMost(Right::Literal(literal))) => return ordered(view, literal, Ordering::is_le),
+            (_, Operator::Between(Right::Literal(low), Right::Literal(high))) => {
+                return ordered(view, low, Ordering::is_ge).and(ordered(view, high, Ordering::is_le));
+            }
             _ => self.compare(leaf, view, element),
         };
         result.unwrap_or_else(|instead| instead)
     }
 
     /// A comparison of one value. `Err` is the value of the leaf when the right side decides it.
-    fn compare(&self, leaf: &'a Leaf, left: View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
+    #[inline(never)]
+    fn compare(&self, leaf: &'a Leaf, left: &View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
         let right = |side: &'a Right| self.right(leaf, side, element);
         Ok(match &leaf.operator {
-            Operator::Equals(side) => equal(left, right(side)?),
-            Operator::NotEquals(side) => equal(left, right(side)?).negate(),
+            Operator::Equals(side) => same(left, &right(side)?),
+            Operator::NotEquals(side) => same(left, &right(side)?).negate(),
             Operator::In(literals) => member(left, literals),
             Operator::NotIn(literals) => member(left, literals).negate(),
-            Operator::AtLeast(side) => ordered(left, right(side)?, Ordering::is_ge),
-            Operator::AtMost(side) => ordered(left, right(side)?, Ordering::is_le),
+            Operator::AtLeast(side) => in_order(left, &right(side)?, Ordering::is_ge),
+            Operator::AtMost(side) => in_order(left, &right(side)?, Ordering::is_le),
             Operator::Between(low, high) => {
                 let (low, high) = self.pair(leaf, low, high, element)?;
-                ordered(left, low, Ordering::is_ge).and(ordered(left, high, Ordering::is_le))
+                in_order(left, &low, Ordering::is_ge).and(in_order(left, &high, Ordering::is_le))
             }
             Operator::Matches(pattern) => match left {
                 View::Text(text) | View::Name(text) => Truth::of(pattern.regex.is_match(text)),
@@ -248,14 +285,14 @@ impl<'a> Evaluator<'a> {
             },
             Operator::DaysLeft(bound) => match left {
                 View::Time(time) => {
-                    let days = self.as_of.days_until(time);
+                    let days = self.as_of.days_until(*time);
                     within(&(days..=days), &self.bound(leaf, bound, DAY, element)?)
                 }
                 _ => DEFECT,
             },
             Operator::OlderThan(side) => match (left, right(side)?) {
                 (View::Time(time), View::Duration(age) | View::Int(age)) => {
-                    Truth::of(self.as_of.seconds().saturating_sub(time) > age)
+                    Truth::of(self.as_of.seconds().saturating_sub(*time) > age)
                 }
                 _ => DEFECT,
             },
@@ -264,6 +301,7 @@ impl<'a> Evaluator<'a> {
     }
 
     /// A comparison of many values.
+    #[inline(never)]
     fn compare_list(&self, leaf: &'a Leaf, left: View<'a>, element: Option<&'a dyn Group>) -> Result<Truth, Truth> {
         let item = leaf.path.item.as_deref();
         if let (Operator::Count(bound), View::Rows(rows), None) = (&leaf.operator, left, item) {
@@ -361,16 +399,33 @@ impl<'a> Evaluator<'a> {
     }
 }
 
-/// Reads the fact at the end of a path of field positions.
-pub(super) fn read<'a>(group: &'a dyn Group, steps: &[u8]) -> Option<FactView<'a>> {
+/// Hands the fact at the end of a path of field positions to `then`. It is lent, not copied: the fast
+/// pass spends its time here, and copies of values are what costs most.
+#[inline]
+fn visit<'a, T>(group: &'a dyn Group, steps: &[u8], then: impl FnOnce(&FactView<'a>) -> T) -> Option<T> {
     let mut group = group;
     for step in steps {
-        match group.node(usize::from(*step)) {
-            Node::Group(inner) => group = inner,
-            Node::Fact(fact) => return Some(fact),
+        match &group.node(usize::from(*step)) {
+            Node::Group(inner) => group = *inner,
+            Node::Fact(fact) => return Some(then(fact)),
         }
     }
     None
+}
+
+/// Reads the fact at the end of a path of field positions.
+pub(super) fn read<'a>(group: &'a dyn Group, steps: &[u8]) -> Option<FactView<'a>> {
+    visit(group, steps, |fact| *fact)
+}
+
+/// Hands what was observed to `then`, like [`read`] without copying it.
+#[inline]
+pub(super) fn observe<'a, T>(
+    group: &'a dyn Group,
+    steps: &[u8],
+    then: impl FnOnce(&Observed<View<'a>>) -> T,
+) -> Option<T> {
+    visit(group, steps, |fact| then(&fact.observed))
 }
 
 /// A literal as a value.
@@ -409,55 +464,83 @@ pub(super) fn sides(operator: &Operator) -> [Option<&Right>; 2] {
     }
 }
 
-/// Whether two values are equal; `None` when their types do not compare. Names are canonical, so their bytes decide.
-fn same(left: View<'_>, right: View<'_>) -> Option<bool> {
+/// Whether a value equals a literal of its type. Names are canonical, so their bytes decide.
+#[inline]
+fn equals(left: &View<'_>, right: &Literal) -> Option<bool> {
     Some(match (left, right) {
-        (View::Bool(one), View::Bool(two)) => one == two,
-        (View::Int(one), View::Int(two))
-        | (View::Duration(one), View::Duration(two))
-        | (View::Time(one), View::Time(two)) => one == two,
-        (View::Text(one), View::Text(two)) | (View::Name(one), View::Name(two)) => one == two,
-        (View::Address(one), View::Address(two)) => one == two,
-        (View::Word { rank: one, words: first }, View::Word { rank: two, words: second }) => {
-            // Two closed sets may share a word: `pass` of a qualifier is `pass` of a result.
-            if std::ptr::eq(first, second) {
-                one == two
-            } else {
-                first.words.get(usize::from(one)) == second.words.get(usize::from(two))
-            }
+        (View::Bool(one), Literal::Bool(two)) => one == two,
+        (View::Int(one), Literal::Int(two))
+        | (View::Duration(one), Literal::Duration(two))
+        | (View::Time(one), Literal::Time(two)) => one == two,
+        (View::Text(one), Literal::Text(two)) | (View::Name(one), Literal::Name(two)) => **one == **two,
+        (View::Address(one), Literal::Address(two)) => one == two,
+        (View::Word { rank: one, words: first }, Literal::Word { rank: two, words: second }) => {
+            same_word(*one, first, *two, second)
         }
         _ => return None,
     })
 }
 
-fn equal(left: View<'_>, right: View<'_>) -> Truth {
-    same(left, right).map_or(DEFECT, Truth::of)
+/// Two closed sets may share a word: `pass` of a qualifier is `pass` of a result.
+#[inline]
+fn same_word(one: u8, first: &Words, two: u8, second: &Words) -> bool {
+    if std::ptr::eq(first, second) {
+        one == two
+    } else {
+        first.words.get(usize::from(one)) == second.words.get(usize::from(two))
+    }
 }
 
-fn member(left: View<'_>, literals: &[Literal]) -> Truth {
-    let mut any = Truth::Fail;
+#[inline]
+fn equal(left: &View<'_>, right: &Literal) -> Truth {
+    equals(left, right).map_or(DEFECT, Truth::of)
+}
+
+#[inline]
+fn member(left: &View<'_>, literals: &[Literal]) -> Truth {
     for literal in literals {
-        any = any.or(equal(left, view_of(literal)));
-        if any == Truth::Pass {
-            break;
+        match equals(left, literal) {
+            Some(true) => return Truth::Pass,
+            Some(false) => {}
+            None => return DEFECT,
         }
     }
-    any
+    Truth::Fail
 }
 
-fn ordered(left: View<'_>, right: View<'_>, holds: fn(Ordering) -> bool) -> Truth {
+#[inline]
+fn ordered(left: &View<'_>, right: &Literal, holds: fn(Ordering) -> bool) -> Truth {
     let order = match (left, right) {
-        (View::Int(one), View::Int(two))
-        | (View::Duration(one), View::Duration(two))
-        | (View::Time(one), View::Time(two)) => one.cmp(&two),
-        (View::Word { rank: one, words: first }, View::Word { rank: two, words: second })
+        (View::Int(one), Literal::Int(two))
+        | (View::Duration(one), Literal::Duration(two))
+        | (View::Time(one), Literal::Time(two)) => one.cmp(two),
+        (View::Word { rank: one, words: first }, Literal::Word { rank: two, words: second })
             if first.ordered && first.name == second.name =>
         {
-            one.cmp(&two)
+            one.cmp(two)
         }
         _ => return DEFECT,
     };
     Truth::of(holds(order))
+}
+
+/// Whether two facts have the same value.
+fn same(left: &View<'_>, right: &View<'_>) -> Truth {
+    match (lists::Key::of(left), lists::Key::of(right)) {
+        (Some(one), Some(two)) if one.type_number() == two.type_number() => Truth::of(one == two),
+        _ => DEFECT,
+    }
+}
+
+/// Whether two facts stand in an order.
+fn in_order(left: &View<'_>, right: &View<'_>, holds: fn(Ordering) -> bool) -> Truth {
+    match *right {
+        View::Int(value) => ordered(left, &Literal::Int(value), holds),
+        View::Duration(value) => ordered(left, &Literal::Duration(value), holds),
+        View::Time(value) => ordered(left, &Literal::Time(value), holds),
+        View::Word { rank, words } => ordered(left, &Literal::Word { rank, words }, holds),
+        _ => DEFECT,
+    }
 }
 
 /// Whether a number, of which only the range is known, lies within a bound.

@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 
 use super::evaluate::{AsOf, DEFECT, Elements, Evaluator, read, sides};
-use super::lists::{self, Lookup, Many, Slot};
+use super::lists::{self, Lookup, Many, Room, Slot};
 use super::truth::{Lack, Truth};
 use crate::diag::Span;
 use crate::facts::{Cause, FactView, Group, Kind, Observed, View};
@@ -327,9 +327,11 @@ fn differences(left: Many<'_>, right: Many<'_>, side: &Right, both: bool, blame:
 
 /// Positions of the values that are certainly not on the other side.
 fn missing_from(values: Many<'_>, among: Many<'_>) -> Vec<usize> {
-    let lookup = Lookup::new(among, values.count());
-    let missing = |slot: Slot<'_>| matches!(slot, Slot::Value(key) if lookup.has(key) == Truth::Fail);
-    values.iter().enumerate().filter(|(_, slot)| missing(*slot)).map(|(index, _)| index).collect()
+    let (mut values_room, mut among_room) = (Room::new(), Room::new());
+    let (values, among) = (values_room.read(values), among_room.read(among));
+    let lookup = Lookup::new(among, values.len());
+    let missing = |slot: &Slot<'_>| matches!(slot, Slot::Value(key) if lookup.has(*key) == Truth::Fail);
+    values.iter().enumerate().filter(|(_, slot)| missing(slot)).map(|(index, _)| index).collect()
 }
 
 fn named(values: Many<'_>, positions: &[usize]) -> String {

@@ -13,7 +13,7 @@
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
 
-use super::evaluate::{DEFECT, read, unknown, view_of, within};
+use super::evaluate::{DEFECT, observe, read, unknown, view_of, within};
 use super::truth::{Lack, Truth};
 use crate::facts::{Observed, Rows, Values, View};
 use crate::policy::{IfAbsent, Literal};
@@ -72,13 +72,18 @@ impl<'a> Many<'a> {
         }
     }
 
-    pub(super) fn iter(self) -> impl Iterator<Item = Slot<'a>> {
-        (0..self.count()).map(move |index| match self.get(index) {
-            Some(Observed::Present(view)) => Key::of(view).map_or(Slot::Defect, Slot::Value),
-            Some(Observed::Absent(_)) => Slot::Nothing,
-            Some(Observed::Unknown(cause)) => Slot::Unknown(unknown(cause)),
-            None => Slot::Defect,
-        })
+    /// What one element holds.
+    #[inline]
+    fn slot(self, index: usize) -> Slot<'a> {
+        match self {
+            Many::Field(rows, item) => observe(rows.row(index), item, Slot::of).unwrap_or(Slot::Defect),
+            Many::Values(values) => Slot::of_value(&values.value(index)),
+            Many::Literals(literals) => Slot::of_value(&view_of(&literals[index])),
+        }
+    }
+
+    fn iter(self) -> impl Iterator<Item = Slot<'a>> {
+        (0..self.count()).map(move |index| self.slot(index))
     }
 }
 
@@ -96,8 +101,9 @@ pub(super) enum Slot<'a> {
 }
 
 impl<'a> Key<'a> {
-    pub(super) fn of(view: View<'a>) -> Option<Key<'a>> {
-        Some(match view {
+    #[inline]
+    pub(super) fn of(view: &View<'a>) -> Option<Key<'a>> {
+        Some(match *view {
             View::Bool(value) => Key::Bool(value),
             View::Int(value) => Key::Number(value),
             View::Duration(value) => Key::Seconds(value),
@@ -110,64 +116,142 @@ impl<'a> Key<'a> {
         })
     }
 
-    fn same_type(self, other: Key<'_>) -> bool {
-        std::mem::discriminant(&self) == std::mem::discriminant(&other)
+    /// Number of the type; values of different types do not compare.
+    pub(super) fn type_number(self) -> u8 {
+        match self {
+            Key::Bool(_) => 0,
+            Key::Number(_) => 1,
+            Key::Seconds(_) => 2,
+            Key::Time(_) => 3,
+            Key::Text(_) => 4,
+            Key::Name(_) => 5,
+            Key::Address(_) => 6,
+            Key::Word(_) => 7,
+        }
     }
 }
 
-/// A list in which values are looked up: pair by pair when short, sorted when long.
-pub(super) struct Lookup<'a> {
-    many: Many<'a>,
-    sorted: Option<Vec<Key<'a>>>,
-    /// What is lacking of this side, if anything: a value that is not found may be there.
-    lack: Option<Truth>,
+impl<'a> Slot<'a> {
+    #[inline]
+    fn of(observed: &Observed<View<'a>>) -> Slot<'a> {
+        match observed {
+            Observed::Present(view) => Slot::of_value(view),
+            Observed::Absent(_) => Slot::Nothing,
+            Observed::Unknown(cause) => Slot::Unknown(unknown(*cause)),
+        }
+    }
+
+    #[inline]
+    fn of_value(view: &View<'a>) -> Slot<'a> {
+        Key::of(view).map_or(Slot::Defect, Slot::Value)
+    }
+
+    #[inline]
+    fn is_name(&self, text: &str) -> bool {
+        matches!(self, Slot::Value(Key::Name(name)) if name.len() == text.len() && *name == text)
+    }
+
+    fn value(&self) -> Option<Key<'a>> {
+        match self {
+            Slot::Value(key) => Some(*key),
+            Slot::Nothing | Slot::Unknown(_) | Slot::Defect => None,
+        }
+    }
 }
 
-impl<'a> Lookup<'a> {
-    pub(super) fn new(many: Many<'a>, questions: usize) -> Lookup<'a> {
-        let lack = many.iter().fold(None, |lack: Option<Truth>, slot| match slot {
-            Slot::Unknown(truth) => Some(lack.map_or(truth, |lack| lack.and(truth))),
-            Slot::Defect => Some(DEFECT),
-            Slot::Value(_) | Slot::Nothing => lack,
-        });
-        let sorted = (many.count().saturating_mul(questions) > PAIRS).then(|| sorted_keys(many));
-        Lookup { many, sorted, lack }
+/// Up to this many values are kept on the stack.
+const FEW: usize = 8;
+
+/// Room for the values of a list, read once: on the stack when they are few.
+pub(super) struct Room<'a> {
+    few: [Slot<'a>; FEW],
+    many: Vec<Slot<'a>>,
+}
+
+impl<'a> Room<'a> {
+    #[inline]
+    pub(super) fn new() -> Room<'a> {
+        Room { few: [Slot::Nothing; FEW], many: Vec::new() }
+    }
+
+    /// Reads all values.
+    #[inline]
+    pub(super) fn read(&mut self, values: Many<'a>) -> &[Slot<'a>] {
+        let count = values.count();
+        if let Some(few) = self.few.get_mut(..count) {
+            match values {
+                Many::Values(values) => {
+                    for (index, slot) in few.iter_mut().enumerate() {
+                        *slot = Slot::of_value(&values.value(index));
+                    }
+                }
+                values => {
+                    for (index, slot) in few.iter_mut().enumerate() {
+                        *slot = values.slot(index);
+                    }
+                }
+            }
+            few
+        } else {
+            self.many.extend((0..count).map(|index| values.slot(index)));
+            &self.many
+        }
+    }
+}
+
+/// A list in which values are looked up: one by one when short, sorted when long.
+pub(super) struct Lookup<'s, 'a> {
+    slots: &'s [Slot<'a>],
+    sorted: Vec<Key<'a>>,
+    /// What a value is that is not found: failed, or unknown where something of this side is lacking.
+    otherwise: Truth,
+}
+
+impl<'s, 'a> Lookup<'s, 'a> {
+    pub(super) fn new(slots: &'s [Slot<'a>], questions: usize) -> Lookup<'s, 'a> {
+        let mut otherwise = Truth::NotApplicable;
+        for slot in slots {
+            match slot {
+                Slot::Unknown(truth) => otherwise = otherwise.and(*truth),
+                Slot::Defect => otherwise = DEFECT,
+                Slot::Value(_) | Slot::Nothing => {}
+            }
+        }
+        if otherwise == Truth::NotApplicable {
+            otherwise = Truth::Fail;
+        }
+        let is_long = slots.len().saturating_mul(questions) > PAIRS;
+        Lookup { slots, sorted: if is_long { sorted_keys(slots) } else { Vec::new() }, otherwise }
     }
 
     /// Whether the value is on this side.
+    #[inline]
     pub(super) fn has(&self, key: Key<'_>) -> Truth {
-        let found = match &self.sorted {
-            Some(keys) => keys.binary_search_by(|probe| probe.cmp(&key)).is_ok(),
-            None => self.many.iter().any(|slot| slot == Slot::Value(key)),
+        let found = if self.sorted.is_empty() {
+            match key {
+                // Names are most of what is compared; both sides have one type.
+                Key::Name(text) => self.slots.iter().any(|slot| slot.is_name(text)),
+                key => self.slots.contains(&Slot::Value(key)),
+            }
+        } else {
+            self.sorted.binary_search_by(|probe| probe.cmp(&key)).is_ok()
         };
-        if found { Truth::Pass } else { self.lack.unwrap_or(Truth::Fail) }
+        if found { Truth::Pass } else { self.otherwise }
     }
 }
 
-fn sorted_keys(many: Many<'_>) -> Vec<Key<'_>> {
-    let mut keys: Vec<Key<'_>> = many
-        .iter()
-        .filter_map(|slot| match slot {
-            Slot::Value(key) => Some(key),
-            Slot::Nothing | Slot::Unknown(_) | Slot::Defect => None,
-        })
-        .collect();
+fn sorted_keys<'a>(slots: &[Slot<'a>]) -> Vec<Key<'a>> {
+    let mut keys: Vec<Key<'a>> = slots.iter().filter_map(|slot| slot.value()).collect();
     keys.sort_unstable();
     keys.dedup();
     keys
 }
 
-fn first_value(many: Many<'_>) -> Option<Key<'_>> {
-    many.iter().find_map(|slot| match slot {
-        Slot::Value(key) => Some(key),
-        Slot::Nothing | Slot::Unknown(_) | Slot::Defect => None,
-    })
-}
-
 /// Whether both sides hold the same type; an empty side fits every other one.
-fn comparable(left: Many<'_>, right: Many<'_>) -> bool {
-    match (first_value(left), first_value(right)) {
-        (Some(one), Some(two)) => one.same_type(two),
+fn comparable(left: &[Slot<'_>], right: &[Slot<'_>]) -> bool {
+    let first = |slots: &[Slot<'_>]| slots.iter().find_map(Slot::value).map(|key| key.type_number());
+    match (first(left), first(right)) {
+        (Some(one), Some(two)) => one == two,
         _ => true,
     }
 }
@@ -177,29 +261,55 @@ pub(super) fn subset(left: Many<'_>, right: Many<'_>, if_absent: IfAbsent) -> Tr
     if left.count() == 0 {
         return if_absent.into();
     }
-    if !comparable(left, right) {
-        return DEFECT;
-    }
-    included(left, right, if_absent)
+    let (mut left_room, mut right_room) = (Room::new(), Room::new());
+    let (left, right) = (left_room.read(left), right_room.read(right));
+    if comparable(left, right) { included(left, right, if_absent) } else { DEFECT }
 }
 
 /// Both sides hold the same values, in any order and number.
 pub(super) fn same_set(left: Many<'_>, right: Many<'_>, if_absent: IfAbsent) -> Truth {
+    let (mut left_room, mut right_room) = (Room::new(), Room::new());
+    let (left, right) = (left_room.read(left), right_room.read(right));
     if !comparable(left, right) {
         return DEFECT;
     }
-    // An absent field on the right is no value, so it takes nothing away from the other direction.
-    Truth::Pass.and(included(left, right, if_absent)).and(included(right, left, IfAbsent::NotApplicable))
+    if same_values(left, right) {
+        return Truth::Pass;
+    }
+    match included(left, right, if_absent) {
+        Truth::Fail => Truth::Fail,
+        // An absent field on the right is no value, so it takes nothing away from the other direction.
+        truth => Truth::Pass.and(truth).and(included(right, left, IfAbsent::NotApplicable)),
+    }
 }
 
-fn included(values: Many<'_>, among: Many<'_>, if_absent: IfAbsent) -> Truth {
-    let lookup = Lookup::new(among, values.count());
+/// Whether two short lists certainly hold the same values, the usual case, found in one direction: every value on the left
+/// is on the right, and together they meet every position there.
+fn same_values(left: &[Slot<'_>], right: &[Slot<'_>]) -> bool {
+    if left.is_empty() || left.len() > FEW || right.len() > FEW {
+        return false;
+    }
+    let mut met = 0u32;
+    for slot in left {
+        let Slot::Value(key) = slot else { return false };
+        let position = match key {
+            Key::Name(name) => right.iter().position(|other| other.is_name(name)),
+            _ => right.iter().position(|other| other == slot),
+        };
+        let Some(position) = position else { return false };
+        met |= 1 << position;
+    }
+    met.count_ones() as usize == right.len()
+}
+
+fn included(values: &[Slot<'_>], among: &[Slot<'_>], if_absent: IfAbsent) -> Truth {
+    let lookup = Lookup::new(among, values.len());
     let mut all = Truth::NotApplicable;
-    for slot in values.iter() {
+    for slot in values {
         all = all.and(match slot {
-            Slot::Value(key) => lookup.has(key),
+            Slot::Value(key) => lookup.has(*key),
             Slot::Nothing => if_absent.into(),
-            Slot::Unknown(truth) => truth,
+            Slot::Unknown(truth) => *truth,
             Slot::Defect => DEFECT,
         });
         if all == Truth::Fail {
@@ -211,11 +321,11 @@ fn included(values: Many<'_>, among: Many<'_>, if_absent: IfAbsent) -> Truth {
 
 /// One of the values equals the right side.
 pub(super) fn contains(left: Many<'_>, right: View<'_>, if_absent: IfAbsent) -> Truth {
-    let Some(wanted) = Key::of(right) else { return DEFECT };
+    let Some(wanted) = Key::of(&right) else { return DEFECT };
     let mut any = Truth::Fail;
     for slot in left.iter() {
         any = any.or(match slot {
-            Slot::Value(key) if key.same_type(wanted) => Truth::of(key == wanted),
+            Slot::Value(key) if key.type_number() == wanted.type_number() => Truth::of(key == wanted),
             Slot::Value(_) | Slot::Defect => DEFECT,
             Slot::Nothing => if_absent.into(),
             Slot::Unknown(truth) => truth,
@@ -266,18 +376,16 @@ pub(super) fn count_range(many: Many<'_>) -> (RangeInclusive<i64>, Truth) {
 /// How many different values there are at least and at most, and what is lacking to know it exactly.
 pub(super) fn distinct_range(many: Many<'_>) -> (RangeInclusive<i64>, Truth) {
     let (numbers, lack) = count_range(many);
-    let unknown = numbers.end() - numbers.start();
-    let distinct = if many.count().saturating_mul(many.count()) > PAIRS {
-        as_number(sorted_keys(many).len())
+    let unknown = numbers.end().saturating_sub(*numbers.start());
+    let mut room = Room::new();
+    let slots = room.read(many);
+    let distinct = if slots.len().saturating_mul(slots.len()) > PAIRS {
+        sorted_keys(slots).len()
     } else {
-        let repeated = |at: usize, slot: Slot<'_>| many.iter().take(at).any(|earlier| earlier == slot);
-        as_number(
-            many.iter()
-                .enumerate()
-                .filter(|(at, slot)| matches!(slot, Slot::Value(_)) && !repeated(*at, *slot))
-                .count(),
-        )
+        let is_first = |at: usize| matches!(slots[at], Slot::Value(_)) && !slots[..at].contains(&slots[at]);
+        (0..slots.len()).filter(|at| is_first(*at)).count()
     };
+    let distinct = as_number(distinct);
     (distinct..=distinct.saturating_add(unknown), lack)
 }
 

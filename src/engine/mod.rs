@@ -1,8 +1,8 @@
 //! Pure judgement: facts, policy and a date in, verdicts and explanations out.
 //!
-//! Two passes: [`evaluate`], a fast one that allocates nothing, decides; [`explain`], a tracing one for what did not
+//! Two passes: [`evaluate`], a fast one that allocates nothing, decides; [`mod@explain`], a tracing one for what did not
 //! pass, says why, and asks the fast one about every node, so that the two cannot disagree. [`assess`] puts verdicts,
-//! waivers and records to publish together; [`compare`] keeps what a change makes worse. [`fixture`] and [`testing`] run
+//! waivers and records to publish together; [`mod@compare`] keeps what a change makes worse. [`fixture`] and [`testing`] run
 //! the tests of packs. No I/O, no clock: the date is an argument.
 
 pub mod assess;

@@ -187,7 +187,7 @@ fn is_decided(verdict: Verdict) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     /// A verdict that is given although something is unknown holds whatever the unknown turns out to be.
     #[test]

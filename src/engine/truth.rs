@@ -38,25 +38,37 @@ impl Truth {
 
     /// Both hold. `NotApplicable` is neutral, so it is where a fold starts.
     #[must_use]
+    #[inline]
     pub fn and(self, other: Truth) -> Truth {
-        use Truth::{Fail, NotApplicable, Pass, Unknown};
         match (self, other) {
-            (Fail, _) | (_, Fail) => Fail,
-            (Unknown(one), Unknown(two)) => Unknown(one.max(two)),
-            (Unknown(lack), _) | (_, Unknown(lack)) => Unknown(lack),
-            (NotApplicable, NotApplicable) => NotApplicable,
-            (Pass, _) | (_, Pass) => Pass,
+            (Truth::NotApplicable, other) => other,
+            (Truth::Fail, _) => Truth::Fail,
+            (Truth::Pass, Truth::NotApplicable) => Truth::Pass,
+            (Truth::Pass, other) => other,
+            (Truth::Unknown(_), Truth::Fail) => Truth::Fail,
+            (Truth::Unknown(one), Truth::Unknown(two)) => Truth::Unknown(one.max(two)),
+            (Truth::Unknown(_), Truth::Pass | Truth::NotApplicable) => self,
         }
     }
 
     /// At least one holds. `NotApplicable` is neutral, so it is where a fold starts.
     #[must_use]
+    #[inline]
     pub fn or(self, other: Truth) -> Truth {
-        self.negate().and(other.negate()).negate()
+        match (self, other) {
+            (Truth::NotApplicable, other) => other,
+            (Truth::Pass, _) => Truth::Pass,
+            (Truth::Fail, Truth::NotApplicable) => Truth::Fail,
+            (Truth::Fail, other) => other,
+            (Truth::Unknown(_), Truth::Pass) => Truth::Pass,
+            (Truth::Unknown(one), Truth::Unknown(two)) => Truth::Unknown(one.max(two)),
+            (Truth::Unknown(_), Truth::Fail | Truth::NotApplicable) => self,
+        }
     }
 
     /// The contrary.
     #[must_use]
+    #[inline]
     pub fn negate(self) -> Truth {
         match self {
             Truth::Pass => Truth::Fail,
@@ -114,6 +126,15 @@ mod tests {
             for (column, two) in ALL.into_iter().enumerate() {
                 assert_eq!(one.and(two), and[row][column], "{one:?} and {two:?}");
                 assert_eq!(one.or(two), or[row][column], "{one:?} or {two:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_laws_of_de_morgan_hold() {
+        for one in EVERY {
+            for two in EVERY {
+                assert_eq!(one.or(two), one.negate().and(two.negate()).negate());
             }
         }
     }

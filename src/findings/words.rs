@@ -13,7 +13,10 @@ use crate::policy::{Expected, Leaf, Literal, Operator, Right, Rule};
 /// One sentence, without a final full stop, that says why a leaf has its verdict: "SPF `all` qualifier is `softfail`;
 /// expected `fail`". The note of the blame is part of it.
 pub fn sentence(rule: &Rule, blame: &Blame) -> String {
-    let Some(leaf) = rule.leaves.get(usize::from(blame.leaf.0)) else { return String::new() };
+    rule.leaves.get(usize::from(blame.leaf.0)).map(|leaf| of_leaf(leaf, blame)).unwrap_or_default()
+}
+
+fn of_leaf(leaf: &Leaf, blame: &Blame) -> String {
     let subject = subject(leaf, blame);
     match &blame.observed {
         BlameValue::Unknown(cause) => match &blame.note {
@@ -192,6 +195,93 @@ fn bound(limit: &Bound, expected: Option<&str>, negated: bool, unit: &str) -> St
         (Bound::Between(low, high), false) => format!("expected between {} and {}{unit}", number(low), number(high)),
         (Bound::Between(low, high), true) => {
             format!("must not lie between {} and {}{unit}", number(low), number(high))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::{FileId, Span};
+    use crate::facts::{Catalogue, Cause, Proof, Target};
+    use crate::policy::{IfAbsent, LeafId};
+
+    fn leaf(path: &str, operator: Operator) -> Leaf {
+        Leaf {
+            path: Catalogue::resolve(Target::Domain, path).unwrap(),
+            element: false,
+            list: None,
+            operator,
+            if_absent: IfAbsent::Fail,
+            span: Span::new(FileId(0), 0, 0),
+        }
+    }
+
+    fn blame(observed: BlameValue, note: Option<&str>, negated: bool) -> Blame {
+        let note = note.map(Into::into);
+        Blame { leaf: LeafId(0), element: None, observed, expected: None, negated, span: None, note }
+    }
+
+    fn int(number: i64) -> Right {
+        Right::Literal(Literal::Int(number))
+    }
+
+    #[test]
+    fn expectations_have_both_polarities() {
+        let text = |text: &str| Right::Literal(Literal::Text(text.into()));
+        let set = || vec![Literal::Int(1), Literal::Int(2)];
+        let pattern =
+            || crate::policy::model::Pattern { text: "a+".to_owned(), regex: regex::Regex::new("^a+$").unwrap() };
+        let cases = [
+            (Operator::Equals(int(1)), "expected `1`", "must not be `1`"),
+            (Operator::NotEquals(int(1)), "must not be `1`", "expected `1`"),
+            (Operator::In(set()), "expected one of `1`, `2`", "must not be one of `1`, `2`"),
+            (Operator::NotIn(set()), "must not be one of `1`, `2`", "expected one of `1`, `2`"),
+            (Operator::AtLeast(int(1)), "expected at least `1`", "expected less than `1`"),
+            (Operator::AtMost(int(1)), "expected at most `1`", "expected more than `1`"),
+            (Operator::Between(int(1), int(2)), "expected between `1` and `2`", "must not lie between `1` and `2`"),
+            (Operator::Matches(pattern()), "expected to match `a+`", "must not match `a+`"),
+            (Operator::Contains(text("x")), "expected to contain `x`", "must not contain `x`"),
+            (Operator::SubsetOf(Right::Set(set())), "expected nothing but `1`, `2`", "expected more than `1`, `2`"),
+            (Operator::Count(Bound::Equals(int(1))), "expected 1", "must not be 1"),
+            (
+                Operator::DaysLeft(Bound::AtLeast(int(21))),
+                "expected at least 21 days left",
+                "expected less than 21 days left",
+            ),
+            (Operator::Is(Expected::Present), "there must be one", "there must be none"),
+            (Operator::Is(Expected::Absent), "there must be none", "there must be one"),
+        ];
+        for (operator, plain, contrary) in cases {
+            let leaf = leaf("spf.lookups", operator);
+            assert_eq!(expectation(&leaf, None, false), plain);
+            assert_eq!(expectation(&leaf, None, true), contrary);
+        }
+    }
+
+    #[test]
+    fn the_three_observations_are_three_sentences() {
+        let leaf = leaf("spf.lookups", Operator::AtMost(int(10)));
+        let cases = [
+            (BlameValue::Present("11".into()), None, "SPF DNS lookups is `11`; expected at most `10`"),
+            (BlameValue::Absent(Proof::Nxdomain), None, "there is no SPF DNS lookups; expected at most `10`"),
+            (BlameValue::Unknown(Cause::DnsTimeout), None, "SPF DNS lookups could not be determined (dns-timeout)"),
+            (
+                BlameValue::Unknown(Cause::NotCollected),
+                Some("_spf.example.net is outside this repository"),
+                "SPF DNS lookups could not be determined (not-collected: _spf.example.net is outside this repository)",
+            ),
+        ];
+        for (observed, note, expected) in cases {
+            assert_eq!(of_leaf(&leaf, &blame(observed, note, false)), expected);
+        }
+    }
+
+    #[test]
+    fn lengths_of_time_use_the_largest_unit_that_divides_them() {
+        let cases = [(0, "0s"), (45, "45s"), (90, "90s"), (120, "2m"), (7200, "2h"), (1_209_600, "14d")];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
         }
     }
 }

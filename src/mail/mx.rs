@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::Name;
+use super::{Name, suffix};
 
 /// Whether a target is an IP address written as a name. RFC 1035 section 3.3.9 asks for a domain name; an address
 /// parses as one, but never resolves.
@@ -24,7 +24,7 @@ pub fn seems_undotted(target: &Name, zone: &Name) -> bool {
     if is_address_literal(&written) || written.is_within(zone) {
         return true;
     }
-    written.label_count() >= 2 && psl::suffix(written.as_str().as_bytes()).is_some_and(|suffix| suffix.is_known())
+    written.label_count() >= 2 && suffix::ends_in_listed_suffix(&written)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! which part, and DMARC software has always used both. The list is the one compiled into this program, so its age is
 //! the age of the program. RFC 9989 receivers do not use it; [`super::dmarc::walk`] does what they do.
 
-use psl::{List, Psl};
+use psl::{List, Psl as _};
 
 use super::Name;
 
@@ -30,11 +30,21 @@ pub fn is_public_suffix(name: &Name) -> bool {
     suffix_length(name) == Some(name.as_str().len())
 }
 
+/// Whether the name ends in a suffix that is on the list, and not only in one by the default rule.
+pub fn ends_in_listed_suffix(name: &Name) -> bool {
+    find(name).typ.is_some()
+}
+
 /// Length in bytes of the public suffix at the end of the name.
 fn suffix_length(name: &Name) -> Option<usize> {
-    let labels: Vec<&str> = name.labels().collect();
-    let length = List.find(labels.iter().rev().map(|label| label.as_bytes())).len;
+    let length = find(name).len;
     (1..=name.as_str().len()).contains(&length).then_some(length)
+}
+
+/// The only call into the list: its code is large and is compiled anew for every type of iterator.
+fn find(name: &Name) -> psl::Info {
+    let labels: Vec<&str> = name.labels().collect();
+    List.find(labels.iter().rev().map(|label| label.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The name of a zone, told from the name of its file or folder.
 
-use crate::mail::Name;
+use crate::mail::{Name, suffix};
 
 /// Words that people put before the zone.
 const PREFIXES: &[&str] = &[
@@ -106,11 +106,11 @@ pub fn domain(text: &str) -> Option<Name> {
             | "intranet"
             | "private"
     );
-    (plausible && (private || is_public(last.as_bytes()))).then_some(name)
+    (plausible && (private || is_public(&last))).then_some(name)
 }
 
-fn is_public(top: &[u8]) -> bool {
-    psl::suffix(top).is_some_and(|suffix| suffix.is_known())
+fn is_public(top: &str) -> bool {
+    Name::parse(top).is_ok_and(|top| suffix::ends_in_listed_suffix(&top))
 }
 
 fn strip_prefix(text: &str) -> &str {

@@ -554,6 +554,7 @@ mod tests {
             title: String::new(),
             description: String::new(),
             frameworks: BTreeMap::new(),
+            params: BTreeMap::new(),
             rules,
         }
     }

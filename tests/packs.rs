@@ -143,6 +143,15 @@ impl ZoneRecord {
     }
 }
 
+fn zone_records(records: &[(&str, &str, &str)]) -> Vec<ZoneRecord> {
+    let owned = |(owner, rtype, value): &(&str, &str, &str)| ZoneRecord {
+        owner: (*owner).to_owned(),
+        rtype: (*rtype).to_owned(),
+        value: (*value).to_owned(),
+    };
+    records.iter().map(owned).collect()
+}
+
 impl From<&FilledRecord> for ZoneRecord {
     fn from(record: &FilledRecord) -> ZoneRecord {
         ZoneRecord { owner: record.name.clone(), rtype: record.rtype.clone(), value: record.value.clone() }
@@ -161,8 +170,8 @@ fn zone_text(records: &[ZoneRecord]) -> String {
     text
 }
 
-/// Collects the facts of example.org from its zone and judges them.
-fn judge(policy: &Policy, roles: Option<&str>, records: &[ZoneRecord]) -> AssessedTarget {
+/// Collects the facts of a name from the zone example.org and judges them.
+fn judge(policy: &Policy, name: &str, roles: Option<&str>, records: &[ZoneRecord]) -> AssessedTarget {
     let mut files = Files::default();
     let file = files.add("example.org.zone", zone_text(records).into_bytes());
     let mut store = Store::new();
@@ -176,7 +185,7 @@ fn judge(policy: &Policy, roles: Option<&str>, records: &[ZoneRecord]) -> Assess
     let source = store.view(&files);
     let context =
         Context { source: &source, method: Method::DnsFile, inventory: inventory.as_ref(), policies: &[] };
-    let name = Name::parse("example.org").unwrap();
+    let name = Name::parse(name).unwrap();
     let facts = collectors::domain(&context, &name);
     engine::assess_target(policy, Target::Domain, name.as_str(), None, &facts, jiff::civil::date(2026, 1, 1))
 }
@@ -199,21 +208,122 @@ fn the_record_of_a_fix_mends_what_its_rule_finds() {
     assert_eq!(with_record, rows.keys().copied().collect(), "every rule with a record needs a row, and no other");
     for (index, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| rule.fix.record.is_some()) {
         let (_, roles, records) = rows[rule.id.as_str()];
-        let mut records: Vec<ZoneRecord> = records
-            .iter()
-            .map(|(owner, rtype, value)| ZoneRecord {
-                owner: (*owner).to_owned(),
-                rtype: (*rtype).to_owned(),
-                value: (*value).to_owned(),
-            })
-            .collect();
-        let before = judge(&policy, *roles, &records);
+        let mut records = zone_records(records);
+        let before = judge(&policy, "example.org", *roles, &records);
         assert_eq!(before.verdicts[index], Some(Verdict::Fail), "{} before", rule.id);
         let detail = before.details.iter().find(|detail| usize::from(detail.rule.0) == index).unwrap();
         let publish = ZoneRecord::from(detail.record.as_deref().unwrap_or_else(|| panic!("{}: no record", rule.id)));
         records.retain(|record| !publish.replaces(record));
         records.push(publish);
-        let after = judge(&policy, *roles, &records);
+        let after = judge(&policy, "example.org", *roles, &records);
         assert_eq!(after.verdicts[index], Some(Verdict::Pass), "{} after {}", rule.id, zone_text(&records));
     }
+}
+
+/// What a zone is judged: name, inventory entry, records, and the verdicts that matter.
+type JudgedRow = (&'static str, Option<&'static str>, &'static [(&'static str, &'static str, &'static str)], Verdicts);
+type Verdicts = &'static [(&'static str, Verdict)];
+
+/// Files never hold everything that receivers see. What they prove is judged, once, and the rest is not called fine.
+const JUDGED: &[JudgedRow] = &[
+    // The public suffix lies outside the files, and yet a domain without a record of its own has none.
+    ("example.org", None, &[("example.org.", "TXT", "v=spf1 -all")], &[
+        ("spoofing/dmarc-missing", Verdict::Fail),
+        ("spoofing/dmarc-invalid", Verdict::NotApplicable),
+        ("spoofing/dmarc-not-enforced", Verdict::NotApplicable),
+        ("spoofing/dmarc-no-aggregate-reports", Verdict::NotApplicable),
+        ("transport-dns/caa-missing", Verdict::Fail),
+    ]),
+    // What a subdomain inherits is reported at the domain that publishes it.
+    ("example.org", None, &[("_dmarc.example.org.", "TXT", "v=DMARC1; p=none")], &[
+        ("spoofing/dmarc-missing", Verdict::Pass),
+        ("spoofing/dmarc-not-enforced", Verdict::Fail),
+    ]),
+    ("sub.example.org", None, &[
+        ("_dmarc.example.org.", "TXT", "v=DMARC1; p=none"),
+        ("sub.example.org.", "MX", "10 mx.example.net."),
+    ], &[
+        ("spoofing/dmarc-missing", Verdict::Pass),
+        ("spoofing/dmarc-not-enforced", Verdict::NotApplicable),
+        ("transport-dns/caa-missing", Verdict::NotApplicable),
+    ]),
+    ("sub.example.org", None, &[("sub.example.org.", "MX", "10 mx.example.net.")], &[
+        ("spoofing/dmarc-missing", Verdict::NotChecked),
+        ("mx-inventory/mx-unresolvable", Verdict::NotChecked),
+        ("transport-dns/mta-sts-missing", Verdict::Fail),
+        ("transport-dns/mta-sts-not-enforced", Verdict::NotApplicable),
+    ]),
+    // A network that is too wide is proof, whatever an include outside the files holds; a narrow one is none.
+    ("example.org", None, &[("example.org.", "TXT", "v=spf1 ip4:10.0.0.0/8 include:example.net -all")], &[
+        ("spoofing/spf-too-wide", Verdict::Fail),
+        ("spoofing/spf-too-many-lookups", Verdict::NotChecked),
+    ]),
+    ("example.org", None, &[("example.org.", "TXT", "v=spf1 ip4:10.0.0.0/24 include:example.net -all")], &[
+        ("spoofing/spf-too-wide", Verdict::NotChecked),
+    ]),
+    ("example.org", None, &[(
+        "example.org.",
+        "TXT",
+        "v=spf1 a mx a:a.example.org a:b.example.org a:c.example.org a:d.example.org a:e.example.org a:f.example.org \
+         a:g.example.org a:h.example.org include:example.net -all",
+    )], &[
+        ("spoofing/spf-too-many-lookups", Verdict::Fail),
+        ("spoofing/spf-too-many-void-lookups", Verdict::Fail),
+    ]),
+    // The name of a server has an address and SPF for its greeting; it is no mail domain without MX and DKIM.
+    ("mx.example.org", None, &[
+        ("mx.example.org.", "A", "192.0.2.25"),
+        ("mx.example.org.", "TXT", "v=spf1 a -all"),
+    ], &[
+        ("mx-inventory/mx-implicit", Verdict::NotApplicable),
+        ("spoofing/dkim-key-missing", Verdict::NotApplicable),
+        ("transport-dns/tls-rpt-missing", Verdict::NotApplicable),
+    ]),
+    ("example.org", Some("[sends, receives]"), &[("example.org.", "A", "192.0.2.80")], &[
+        ("mx-inventory/mx-implicit", Verdict::Fail),
+        ("mx-inventory/mx-missing", Verdict::NotApplicable),
+        ("mx-inventory/domain-not-in-inventory", Verdict::Pass),
+        ("spoofing/dkim-key-missing", Verdict::Fail),
+    ]),
+    ("sub.example.org", Some("[sends]"), &[("sub.example.org.", "MX", "10 mx.example.net.")], &[
+        ("mx-inventory/domain-not-in-inventory", Verdict::Fail),
+    ]),
+    // A parked domain revokes all keys and answers for all names with wildcards.
+    ("example.org", Some("[parked]"), &[
+        ("example.org.", "MX", "0 ."),
+        ("example.org.", "TXT", "v=spf1 -all"),
+        ("*.example.org.", "TXT", "v=spf1 -all"),
+        ("*._domainkey.example.org.", "TXT", "v=DKIM1; p="),
+    ], &[
+        ("spoofing/dkim-wildcard", Verdict::Pass),
+        ("dns-health/wildcard-txt", Verdict::Pass),
+        ("parked-domains/parked-dkim-key", Verdict::Pass),
+        ("parked-domains/parked-null-mx-missing", Verdict::Pass),
+        ("mx-inventory/null-mx-preference", Verdict::Pass),
+    ]),
+    // The records of a parent limit the authorities of a subdomain, and are judged at the parent.
+    ("example.org", None, &[("example.org.", "CAA", "128 mistake \"ca.example.net\"")], &[
+        ("transport-dns/caa-missing", Verdict::Pass),
+        ("transport-dns/caa-unknown-critical", Verdict::Fail),
+        ("transport-dns/caa-smime-unrestricted", Verdict::Fail),
+    ]),
+    ("sub.example.org", None, &[("example.org.", "CAA", "128 mistake \"ca.example.net\"")], &[
+        ("transport-dns/caa-unknown-critical", Verdict::NotApplicable),
+    ]),
+];
+
+#[test]
+fn what_files_prove_is_judged_once_and_the_rest_is_not_called_fine() {
+    let policy = everything();
+    let mut wrong = Vec::new();
+    for (name, roles, records, verdicts) in JUDGED {
+        let target = judge(&policy, name, *roles, &zone_records(records));
+        for (rule, expected) in *verdicts {
+            let index = policy.rules.iter().position(|candidate| candidate.id == *rule).unwrap();
+            if target.verdicts[index] != Some(*expected) {
+                wrong.push(format!("{name} {records:?}: {rule} is {:?}, not {expected:?}", target.verdicts[index]));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -973,7 +973,7 @@ fn a_rule_page_says_what_is_checked_in_words() {
          ## Condition\n\nThe rule requires\n\n- `dmarc.policy` (DMARC policy) is at least `reject`\n\n## References\n\n\
          - [RFC 9989 section 4.7](<https://www.rfc-editor.org/rfc/rfc9989#section-4.7>)\n\n## Controls\n\n- `nist-800-53r5`: SI-8\n\n\
          ## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n| reject | `dmarc.policy: reject` | pass |\n\
-         | monitoring | `dmarc.policy: none` | fail |\n| quarantine is enough | `dmarc.policy: quarantine`<br>parameter `dmarc_policy: quarantine` | pass |\n\
+         | monitoring | `dmarc.policy: none` | fail |\n| quarantine is enough | `dmarc.policy: quarantine`<br>parameter `policy: quarantine` | pass |\n\
          | DNS broken | `dmarc: unknown (dns-servfail)` | unknown |\n"
     );
 }

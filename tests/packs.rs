@@ -8,7 +8,7 @@ use mailvet::collectors::{self, Context};
 use mailvet::diag::{Diagnostic, Files};
 use mailvet::engine::{self, testing};
 use mailvet::facts::{Method, Target};
-use mailvet::findings::{AssessedTarget, FilledRecord, Verdict};
+use mailvet::findings::{AssessedTarget, FilledRecord, Verdict, words};
 use mailvet::inventory::Inventory;
 use mailvet::mail::Name;
 use mailvet::policy::{
@@ -107,22 +107,31 @@ type MendRow = (&'static str, Option<&'static str>, &'static [(&'static str, &'s
 
 const MENDED: &[MendRow] = &[
     ("mx-inventory/null-mx-preference", None, &[("example.org.", "MX", "10 .")]),
-    ("parked-domains/parked-dmarc-not-reject", Some("[parked]"), &[
-        ("example.org.", "TXT", "v=spf1 -all"),
-        ("_dmarc.example.org.", "TXT", "v=DMARC1; p=quarantine; sp=quarantine"),
-    ]),
+    (
+        "parked-domains/parked-dmarc-not-reject",
+        Some("[parked]"),
+        &[
+            ("example.org.", "TXT", "v=spf1 -all"),
+            ("_dmarc.example.org.", "TXT", "v=DMARC1; p=quarantine; sp=quarantine"),
+        ],
+    ),
     ("parked-domains/parked-null-mx-missing", None, &[("example.org.", "TXT", "v=spf1 -all")]),
-    ("parked-domains/parked-spf-authorises-senders", Some("[parked]"), &[
-        ("example.org.", "TXT", "an unrelated text"),
-        ("example.org.", "TXT", "v=spf1 ip4:192.0.2.0/24 -all"),
-    ]),
+    (
+        "parked-domains/parked-spf-authorises-senders",
+        Some("[parked]"),
+        &[("example.org.", "TXT", "an unrelated text"), ("example.org.", "TXT", "v=spf1 ip4:192.0.2.0/24 -all")],
+    ),
     ("spoofing/dmarc-missing", None, &[("example.org.", "TXT", "v=spf1 -all")]),
     ("spoofing/dmarc-not-enforced", None, &[("_dmarc.example.org.", "TXT", "v=DMARC1; p=none")]),
-    ("spoofing/spf-missing", None, &[
-        ("example.org.", "MX", "10 mx.example.org."),
-        ("example.org.", "TXT", "an unrelated text"),
-        ("mx.example.org.", "A", "192.0.2.25"),
-    ]),
+    (
+        "spoofing/spf-missing",
+        None,
+        &[
+            ("example.org.", "MX", "10 mx.example.org."),
+            ("example.org.", "TXT", "an unrelated text"),
+            ("mx.example.org.", "A", "192.0.2.25"),
+        ],
+    ),
     ("transport-dns/mta-sts-missing", None, &[("example.org.", "MX", "10 mx.example.org.")]),
     ("transport-dns/tls-rpt-missing", None, &[("example.org.", "MX", "10 mx.example.org.")]),
 ];
@@ -183,8 +192,7 @@ fn judge(policy: &Policy, name: &str, roles: Option<&str>, records: &[ZoneRecord
             .unwrap_or_else(|problems| panic!("{}", rendered(&files, &problems)))
     });
     let source = store.view(&files);
-    let context =
-        Context { source: &source, method: Method::DnsFile, inventory: inventory.as_ref(), policies: &[] };
+    let context = Context { source: &source, method: Method::DnsFile, inventory: inventory.as_ref(), policies: &[] };
     let name = Name::parse(name).unwrap();
     let facts = collectors::domain(&context, &name);
     engine::assess_target(policy, Target::Domain, name.as_str(), None, &facts, jiff::civil::date(2026, 1, 1))
@@ -192,11 +200,15 @@ fn judge(policy: &Policy, name: &str, roles: Option<&str>, records: &[ZoneRecord
 
 /// All rules of all packs, without the exclusions of the profiles.
 fn everything() -> Policy {
+    with(&Selection::default())
+}
+
+fn with(selection: &Selection) -> Policy {
     let mut files = Files::default();
     let packs = documents(&mut files);
     let uses: String = packs.iter().map(|pack| format!("  - {{ pack: {} }}\n", pack.name.value)).collect();
     let profile = load_profile(&mut files, "all.yaml", format!("profile: all\nuse:\n{uses}").as_bytes()).unwrap();
-    build_policy(&packs, &profile, &Selection::default()).unwrap()
+    build_policy(&packs, &profile, selection).unwrap()
 }
 
 #[test]
@@ -227,89 +239,133 @@ type Verdicts = &'static [(&'static str, Verdict)];
 /// Files never hold everything that receivers see. What they prove is judged, once, and the rest is not called fine.
 const JUDGED: &[JudgedRow] = &[
     // The public suffix lies outside the files, and yet a domain without a record of its own has none.
-    ("example.org", None, &[("example.org.", "TXT", "v=spf1 -all")], &[
-        ("spoofing/dmarc-missing", Verdict::Fail),
-        ("spoofing/dmarc-invalid", Verdict::NotApplicable),
-        ("spoofing/dmarc-not-enforced", Verdict::NotApplicable),
-        ("spoofing/dmarc-no-aggregate-reports", Verdict::NotApplicable),
-        ("transport-dns/caa-missing", Verdict::Fail),
-    ]),
+    (
+        "example.org",
+        None,
+        &[("example.org.", "TXT", "v=spf1 -all")],
+        &[
+            ("spoofing/dmarc-missing", Verdict::Fail),
+            ("spoofing/dmarc-invalid", Verdict::NotApplicable),
+            ("spoofing/dmarc-not-enforced", Verdict::NotApplicable),
+            ("spoofing/dmarc-no-aggregate-reports", Verdict::NotApplicable),
+            ("transport-dns/caa-missing", Verdict::Fail),
+        ],
+    ),
     // What a subdomain inherits is reported at the domain that publishes it.
-    ("example.org", None, &[("_dmarc.example.org.", "TXT", "v=DMARC1; p=none")], &[
-        ("spoofing/dmarc-missing", Verdict::Pass),
-        ("spoofing/dmarc-not-enforced", Verdict::Fail),
-    ]),
-    ("sub.example.org", None, &[
-        ("_dmarc.example.org.", "TXT", "v=DMARC1; p=none"),
-        ("sub.example.org.", "MX", "10 mx.example.net."),
-    ], &[
-        ("spoofing/dmarc-missing", Verdict::Pass),
-        ("spoofing/dmarc-not-enforced", Verdict::NotApplicable),
-        ("transport-dns/caa-missing", Verdict::NotApplicable),
-    ]),
-    ("sub.example.org", None, &[("sub.example.org.", "MX", "10 mx.example.net.")], &[
-        ("spoofing/dmarc-missing", Verdict::NotChecked),
-        ("mx-inventory/mx-unresolvable", Verdict::NotChecked),
-        ("transport-dns/mta-sts-missing", Verdict::Fail),
-        ("transport-dns/mta-sts-not-enforced", Verdict::NotApplicable),
-    ]),
+    (
+        "example.org",
+        None,
+        &[("_dmarc.example.org.", "TXT", "v=DMARC1; p=none")],
+        &[("spoofing/dmarc-missing", Verdict::Pass), ("spoofing/dmarc-not-enforced", Verdict::Fail)],
+    ),
+    (
+        "sub.example.org",
+        None,
+        &[("_dmarc.example.org.", "TXT", "v=DMARC1; p=none"), ("sub.example.org.", "MX", "10 mx.example.net.")],
+        &[
+            ("spoofing/dmarc-missing", Verdict::Pass),
+            ("spoofing/dmarc-not-enforced", Verdict::NotApplicable),
+            ("transport-dns/caa-missing", Verdict::NotApplicable),
+        ],
+    ),
+    (
+        "sub.example.org",
+        None,
+        &[("sub.example.org.", "MX", "10 mx.example.net.")],
+        &[
+            ("spoofing/dmarc-missing", Verdict::NotChecked),
+            ("mx-inventory/mx-unresolvable", Verdict::NotChecked),
+            ("transport-dns/mta-sts-missing", Verdict::Fail),
+            ("transport-dns/mta-sts-not-enforced", Verdict::NotApplicable),
+        ],
+    ),
     // A network that is too wide is proof, whatever an include outside the files holds; a narrow one is none.
-    ("example.org", None, &[("example.org.", "TXT", "v=spf1 ip4:10.0.0.0/8 include:example.net -all")], &[
-        ("spoofing/spf-too-wide", Verdict::Fail),
-        ("spoofing/spf-too-many-lookups", Verdict::NotChecked),
-    ]),
-    ("example.org", None, &[("example.org.", "TXT", "v=spf1 ip4:10.0.0.0/24 include:example.net -all")], &[
-        ("spoofing/spf-too-wide", Verdict::NotChecked),
-    ]),
-    ("example.org", None, &[(
-        "example.org.",
-        "TXT",
-        "v=spf1 a mx a:a.example.org a:b.example.org a:c.example.org a:d.example.org a:e.example.org a:f.example.org \
+    (
+        "example.org",
+        None,
+        &[("example.org.", "TXT", "v=spf1 ip4:10.0.0.0/8 include:example.net -all")],
+        &[("spoofing/spf-too-wide", Verdict::Fail), ("spoofing/spf-too-many-lookups", Verdict::NotChecked)],
+    ),
+    (
+        "example.org",
+        None,
+        &[("example.org.", "TXT", "v=spf1 ip4:10.0.0.0/24 include:example.net -all")],
+        &[("spoofing/spf-too-wide", Verdict::NotChecked)],
+    ),
+    (
+        "example.org",
+        None,
+        &[(
+            "example.org.",
+            "TXT",
+            "v=spf1 a mx a:a.example.org a:b.example.org a:c.example.org a:d.example.org a:e.example.org a:f.example.org \
          a:g.example.org a:h.example.org include:example.net -all",
-    )], &[
-        ("spoofing/spf-too-many-lookups", Verdict::Fail),
-        ("spoofing/spf-too-many-void-lookups", Verdict::Fail),
-    ]),
+        )],
+        &[("spoofing/spf-too-many-lookups", Verdict::Fail), ("spoofing/spf-too-many-void-lookups", Verdict::Fail)],
+    ),
     // The name of a server has an address and SPF for its greeting; it is no mail domain without MX and DKIM.
-    ("mx.example.org", None, &[
-        ("mx.example.org.", "A", "192.0.2.25"),
-        ("mx.example.org.", "TXT", "v=spf1 a -all"),
-    ], &[
-        ("mx-inventory/mx-implicit", Verdict::NotApplicable),
-        ("spoofing/dkim-key-missing", Verdict::NotApplicable),
-        ("transport-dns/tls-rpt-missing", Verdict::NotApplicable),
-    ]),
-    ("example.org", Some("[sends, receives]"), &[("example.org.", "A", "192.0.2.80")], &[
-        ("mx-inventory/mx-implicit", Verdict::Fail),
-        ("mx-inventory/mx-missing", Verdict::NotApplicable),
-        ("mx-inventory/domain-not-in-inventory", Verdict::Pass),
-        ("spoofing/dkim-key-missing", Verdict::Fail),
-    ]),
-    ("sub.example.org", Some("[sends]"), &[("sub.example.org.", "MX", "10 mx.example.net.")], &[
-        ("mx-inventory/domain-not-in-inventory", Verdict::Fail),
-    ]),
+    (
+        "mx.example.org",
+        None,
+        &[("mx.example.org.", "A", "192.0.2.25"), ("mx.example.org.", "TXT", "v=spf1 a -all")],
+        &[
+            ("mx-inventory/mx-implicit", Verdict::NotApplicable),
+            ("spoofing/dkim-key-missing", Verdict::NotApplicable),
+            ("transport-dns/tls-rpt-missing", Verdict::NotApplicable),
+        ],
+    ),
+    (
+        "example.org",
+        Some("[sends, receives]"),
+        &[("example.org.", "A", "192.0.2.80")],
+        &[
+            ("mx-inventory/mx-implicit", Verdict::Fail),
+            ("mx-inventory/mx-missing", Verdict::NotApplicable),
+            ("mx-inventory/domain-not-in-inventory", Verdict::Pass),
+            ("spoofing/dkim-key-missing", Verdict::Fail),
+        ],
+    ),
+    (
+        "sub.example.org",
+        Some("[sends]"),
+        &[("sub.example.org.", "MX", "10 mx.example.net.")],
+        &[("mx-inventory/domain-not-in-inventory", Verdict::Fail)],
+    ),
     // A parked domain revokes all keys and answers for all names with wildcards.
-    ("example.org", Some("[parked]"), &[
-        ("example.org.", "MX", "0 ."),
-        ("example.org.", "TXT", "v=spf1 -all"),
-        ("*.example.org.", "TXT", "v=spf1 -all"),
-        ("*._domainkey.example.org.", "TXT", "v=DKIM1; p="),
-    ], &[
-        ("spoofing/dkim-wildcard", Verdict::Pass),
-        ("dns-health/wildcard-txt", Verdict::Pass),
-        ("parked-domains/parked-dkim-key", Verdict::Pass),
-        ("parked-domains/parked-null-mx-missing", Verdict::Pass),
-        ("mx-inventory/null-mx-preference", Verdict::Pass),
-    ]),
+    (
+        "example.org",
+        Some("[parked]"),
+        &[
+            ("example.org.", "MX", "0 ."),
+            ("example.org.", "TXT", "v=spf1 -all"),
+            ("*.example.org.", "TXT", "v=spf1 -all"),
+            ("*._domainkey.example.org.", "TXT", "v=DKIM1; p="),
+        ],
+        &[
+            ("spoofing/dkim-wildcard", Verdict::Pass),
+            ("dns-health/wildcard-txt", Verdict::Pass),
+            ("parked-domains/parked-dkim-key", Verdict::Pass),
+            ("parked-domains/parked-null-mx-missing", Verdict::Pass),
+            ("mx-inventory/null-mx-preference", Verdict::Pass),
+        ],
+    ),
     // The records of a parent limit the authorities of a subdomain, and are judged at the parent.
-    ("example.org", None, &[("example.org.", "CAA", "128 mistake \"ca.example.net\"")], &[
-        ("transport-dns/caa-missing", Verdict::Pass),
-        ("transport-dns/caa-unknown-critical", Verdict::Fail),
-        ("transport-dns/caa-smime-unrestricted", Verdict::Fail),
-    ]),
-    ("sub.example.org", None, &[("example.org.", "CAA", "128 mistake \"ca.example.net\"")], &[
-        ("transport-dns/caa-unknown-critical", Verdict::NotApplicable),
-    ]),
+    (
+        "example.org",
+        None,
+        &[("example.org.", "CAA", "128 mistake \"ca.example.net\"")],
+        &[
+            ("transport-dns/caa-missing", Verdict::Pass),
+            ("transport-dns/caa-unknown-critical", Verdict::Fail),
+            ("transport-dns/caa-smime-unrestricted", Verdict::Fail),
+        ],
+    ),
+    (
+        "sub.example.org",
+        None,
+        &[("example.org.", "CAA", "128 mistake \"ca.example.net\"")],
+        &[("transport-dns/caa-unknown-critical", Verdict::NotApplicable)],
+    ),
 ];
 
 #[test]
@@ -326,4 +382,42 @@ fn what_files_prove_is_judged_once_and_the_rest_is_not_called_fine() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The sentences of a failure.
+fn sentences(policy: &Policy, target: &AssessedTarget, rule: &str) -> Vec<String> {
+    let index = policy.rules.iter().position(|candidate| candidate.id == rule).unwrap();
+    let detail = target.details.iter().find(|detail| usize::from(detail.rule.0) == index).unwrap();
+    detail.blame.iter().map(|blame| words::sentence(&policy.rules[index], blame)).collect()
+}
+
+#[test]
+fn explanations_are_sentences() {
+    let policy = everything();
+    let records = zone_records(&[
+        ("example.org.", "MX", "10 mx.example.net."),
+        ("example.org.", "TXT", "v=spf1 ~all"),
+        ("_dmarc.example.org.", "TXT", "v=DMARC1; p=none"),
+    ]);
+    let target = judge(&policy, "example.org", None, &records);
+    let said = |rule| sentences(&policy, &target, rule);
+    // Nothing is above the highest word, so "at least" would only puzzle.
+    assert_eq!(said("spoofing/spf-not-enforced"), ["SPF `all` qualifier is `softfail`; expected `fail`"]);
+    assert_eq!(said("spoofing/dmarc-not-enforced"), ["DMARC policy is `none`; expected `reject`"]);
+    assert_eq!(said("transport-dns/mta-sts-missing"), ["MTA-STS records: `0`; expected at least `1`"]);
+    assert_eq!(
+        said("spoofing/dmarc-no-aggregate-reports"),
+        ["there are no aggregate report addresses; expected at least 1"]
+    );
+    assert_eq!(said("mx-inventory/mx-single"), ["MX host: 1 distinct; expected at least 2"]);
+    let lenient = Selection {
+        params: vec![("spoofing".to_owned(), "dmarc_policy".to_owned(), "quarantine".to_owned())],
+        ..Selection::default()
+    };
+    let policy = with(&lenient);
+    let target = judge(&policy, "example.org", None, &records);
+    assert_eq!(
+        sentences(&policy, &target, "spoofing/dmarc-not-enforced"),
+        ["DMARC policy is `none`; expected at least `quarantine`"]
+    );
 }

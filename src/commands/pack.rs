@@ -9,7 +9,9 @@ use super::{exit, input, print_diagnostics};
 use crate::cli::{PackArgs, PackCommand, PackDocsArgs};
 use crate::diag::{Files, Level};
 use crate::engine::testing;
-use crate::policy::{self, Pack, PackDocument, ParamValues, pack_index, packs_index, resolve, resolve_for_test, rule_page};
+use crate::policy::{
+    self, Pack, PackDocument, ParamValues, pack_index, packs_index, resolve, resolve_for_test, rule_page,
+};
 
 /// Runs a subcommand of `pack`.
 pub(super) fn run(command: &PackCommand) -> anyhow::Result<u8> {

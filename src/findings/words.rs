@@ -148,8 +148,8 @@ fn present(leaf: &Leaf, blame: &Blame, subject: &str, value: &str) -> String {
         Operator::Count(_) => with_note(format!("number of {subject} is {}; {}", quote(value), expectation()), blame),
         Operator::Distinct(_) => with_note(format!("{subject}: {value} distinct; {}", expectation()), blame),
         Operator::Is(_) => with_note(format!("{subject} is there: {}; {}", quote(value), expectation()), blame),
-        // Titles of yes-or-no facts are statements, so they do not take "is".
-        _ if leaf.path.kind == Kind::Bool => {
+        // Titles of yes-or-no facts are statements, and those of numbers are often plurals, so they do not take "is".
+        _ if matches!(leaf.path.kind, Kind::Bool | Kind::Int) => {
             with_note(format!("{subject}: {}; {}", quote(value), expectation()), blame)
         }
         _ => with_note(format!("{subject} is {}; {}", quote(value), expectation()), blame),

@@ -282,8 +282,11 @@ fn tests(tests: &[RuleTest], page: &mut String) {
     }
     page.push_str("\n## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n");
     for test in tests {
-        let mut facts: Vec<String> =
-            test.facts.iter().map(|(path, value)| format!("`{}`", code(&format!("{path}: {}", shown(value))))).collect();
+        let mut facts: Vec<String> = test
+            .facts
+            .iter()
+            .map(|(path, value)| format!("`{}`", code(&format!("{path}: {}", shown(value)))))
+            .collect();
         let params = test.params.iter();
         facts.extend(params.map(|(name, value)| format!("parameter `{}`", code(&format!("{name}: {}", shown(value))))));
         let verdict = match test.expect {

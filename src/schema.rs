@@ -200,8 +200,11 @@ fn rule() -> Value {
     let targets: Vec<&str> = Target::ALL.iter().map(|target| target.as_str()).collect();
     json!({
         "type": "object", "additionalProperties": false,
-        "required": ["id", "title", "severity", "applies_to", "why", "fix", "tests"],
-        "oneOf": [ { "required": ["check"] }, { "required": ["manual"] } ],
+        "required": ["id", "title", "severity", "applies_to", "why", "fix"],
+        "oneOf": [
+            { "required": ["check", "tests"], "properties": { "manual": false } },
+            { "required": ["manual"], "properties": { "check": false, "tests": false } }
+        ],
         "properties": {
             "id": { "type": "string", "pattern": "^[A-Za-z0-9]+(-[A-Za-z0-9]+)*$", "description": "Names the smell, in kebab case; never reused." },
             "title": { "type": "string", "minLength": 1, "description": "What is wrong when the rule fails." },
@@ -303,7 +306,6 @@ fn profile() -> Value {
         "properties": {
             "profile": text,
             "title": text,
-            "description": text,
             "use": {
                 "type": "array", "minItems": 1,
                 "items": {

@@ -958,10 +958,10 @@ fn a_rule_page_says_what_is_checked_in_words() {
     let condition = page.split("## Condition\n\n").nth(1).unwrap().split("\n## ").next().unwrap();
     assert_eq!(
         condition,
-        "Applies when\n\n- domain sends mail (`mail.sends`) is `true`\n\nand then requires\n\n\
-         - for every element of DKIM keys (`dkim.keys`)\n  - counting only elements with\n    \
-         - DKIM key type (`dkim.keys[].key_type`) is `rsa`\n  - it must hold that\n    - at least one of:\n      \
-         - DKIM key size (`dkim.keys[].bits`) is at least `2048`\n      - DKIM key is revoked (`dkim.keys[].revoked`) is `true`\n  \
+        "The rule applies when\n\n- `mail.sends` (domain sends mail) is `true`\n\nand then it requires\n\n\
+         - every one of `dkim.keys` (DKIM keys)\n  - looking only at those that fulfil\n    \
+         - `dkim.keys[].key_type` (DKIM key type) is `rsa`\n  - must fulfil\n    - at least one of:\n      \
+         - `dkim.keys[].bits` (DKIM key size) is at least `2048`\n      - `dkim.keys[].revoked` (DKIM key is revoked) is `true`\n  \
          - if there is none: not applicable\n"
     );
     let page = rule_page(&rule(&sample(), &ParamValues::new(), "sample/dmarc-not-enforced"));
@@ -969,12 +969,12 @@ fn a_rule_page_says_what_is_checked_in_words() {
         page,
         "# DMARC does not reject forged mail\n\n| | |\n|---|---|\n| Rule | `sample/dmarc-not-enforced` |\n| Severity | high |\n\
          | Applies to | domain |\n| Pack | sample 1.2.0 |\n\n## Why\n\nReceivers deliver mail that forges this domain.\n\n\
-         ## Fix\n\nPublish a DMARC record with `p=reject`.\n\nRecord to publish:\n\n```text\n_dmarc.{domain} TXT v=DMARC1; p=reject\n```\n\n\
-         ## Condition\n\n- DMARC policy (`dmarc.policy`) is at least `reject`\n\n## References\n\n\
+         ## Fix\n\nPublish a DMARC record with `p=reject`.\n\nRecord to publish, with the name of the domain in place of `{domain}`:\n\n```text\n_dmarc.{domain} TXT v=DMARC1; p=reject\n```\n\n\
+         ## Condition\n\nThe rule requires\n\n- `dmarc.policy` (DMARC policy) is at least `reject`\n\n## References\n\n\
          - [RFC 9989 section 4.7](<https://www.rfc-editor.org/rfc/rfc9989#section-4.7>)\n\n## Controls\n\n- `nist-800-53r5`: SI-8\n\n\
-         ## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n| reject | `dmarc.policy: \"reject\"` | pass |\n\
-         | monitoring | `dmarc.policy: \"none\"` | fail |\n| quarantine is enough | `dmarc.policy: \"quarantine\"` | pass |\n\
-         | DNS broken | `dmarc: {\"$unknown\":\"dns-servfail\"}` | unknown |\n"
+         ## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n| reject | `dmarc.policy: reject` | pass |\n\
+         | monitoring | `dmarc.policy: none` | fail |\n| quarantine is enough | `dmarc.policy: quarantine`<br>parameter `policy: quarantine` | pass |\n\
+         | DNS broken | `dmarc: unknown (dns-servfail)` | unknown |\n"
     );
 }
 

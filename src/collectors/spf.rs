@@ -114,6 +114,8 @@ fn with_record(
         includes: context.present(List(includes(context, &reach, whole)), whole),
         widest_ip4: widest(context, name, text, &reach, reach.widest_ip4.as_ref()),
         widest_ip6: widest(context, name, text, &reach, reach.widest_ip6.as_ref()),
+        widest_ip4_at_most: widest_seen(context, name, text, reach.widest_ip4.as_ref()),
+        widest_ip6_at_most: widest_seen(context, name, text, reach.widest_ip6.as_ref()),
         ptr: match (&reach.ptr, &reach.ptr_reached) {
             (Some(_), _) => flag(&reach.ptr),
             (None, Some(place)) => context.present(true, whole).with_note(format!("in the record of {}", place.domain)),
@@ -179,11 +181,17 @@ fn widest(
     reach: &Reach,
     network: Option<&Network>,
 ) -> Fact<i64> {
+    // A hidden record could hold a wider network, so what is seen is not the widest for certain.
+    if !reach.lookups.complete {
+        return gap(reach, Some(text.text.span)).fact(context.method);
+    }
+    widest_seen(context, name, text, network)
+}
+
+/// The widest network of the records that could be read.
+fn widest_seen(context: &Context<'_>, name: &Name, text: &TextRecord, network: Option<&Network>) -> Fact<i64> {
     let whole = Some(text.text.span);
-    let hidden = !reach.lookups.complete;
     match network {
-        // A hidden record could hold a wider network, so what is seen is not the widest for certain.
-        _ if hidden => gap(reach, whole).fact(context.method),
         Some(network) => {
             let own = network.place.domain == name.as_str();
             let at = if own {
@@ -308,6 +316,8 @@ fn all_missing(context: &Context<'_>, missing: &Missing, counts: &Missing, type9
         includes: missing.fact(context.method),
         widest_ip4: missing.fact(context.method),
         widest_ip6: missing.fact(context.method),
+        widest_ip4_at_most: missing.fact(context.method),
+        widest_ip6_at_most: missing.fact(context.method),
         ptr: missing.fact(context.method),
         terms_after_all: missing.fact(context.method),
         redirect_ignored: missing.fact(context.method),

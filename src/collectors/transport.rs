@@ -327,8 +327,20 @@ fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record
     }
 }
 
-/// CAA records of the closest ancestor that has any (RFC 8659 section 3).
+/// CAA records of the closest ancestor that has any (RFC 8659 section 3), and how many of them are the domain's own.
 pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
+    let record_count = match context.records(name, RecordType::CAA) {
+        Ok(records) => {
+            let span = records.first().map(|record| record.span);
+            context.present(i64::try_from(records.len()).unwrap_or(i64::MAX), span)
+        }
+        Err(missing) if missing.cause().is_none() => context.present(0, missing.span),
+        Err(missing) => missing.fact(context.method),
+    };
+    CaaFacts { record_count, ..inherited_caa(context, name) }
+}
+
+fn inherited_caa(context: &Context<'_>, name: &Name) -> CaaFacts {
     let mut at = Some(name.clone());
     let mut absent: Option<Missing> = None;
     while let Some(candidate) = at.filter(|candidate| !candidate.is_root()) {
@@ -337,6 +349,7 @@ pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
             Err(missing) if missing.cause().is_some() => {
                 // What the parents publish decides, and it is not known.
                 return CaaFacts {
+                    record_count: Fact::default(),
                     records: missing.fact(context.method),
                     record_domain: missing.fact(context.method),
                     issuemail: missing.fact(context.method),
@@ -348,6 +361,7 @@ pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
     }
     let missing = absent.unwrap_or_else(|| Missing::absent(Proof::Nodata, None));
     CaaFacts {
+        record_count: Fact::default(),
         records: missing.fact(context.method),
         record_domain: missing.fact(context.method),
         issuemail: context.present(false, missing.span),
@@ -384,6 +398,7 @@ fn caa_facts(context: &Context<'_>, name: Name, records: &[crate::sources::Recor
         });
     }
     CaaFacts {
+        record_count: Fact::default(),
         records: context.present(List(rows), first),
         record_domain: context.present(name, first),
         issuemail: context.present(issuemail.is_some(), issuemail.or(first)),

@@ -9,7 +9,9 @@ use super::{exit, input, print_diagnostics};
 use crate::cli::{PackArgs, PackCommand, PackDocsArgs};
 use crate::diag::{Files, Level};
 use crate::engine::testing;
-use crate::policy::{self, Pack, PackDocument, ParamValues, pack_index, resolve, resolve_for_test, rule_page};
+use crate::policy::{
+    self, Pack, PackDocument, ParamValues, pack_index, packs_index, resolve, resolve_for_test, rule_page,
+};
 
 /// Runs a subcommand of `pack`.
 pub(super) fn run(command: &PackCommand) -> anyhow::Result<u8> {
@@ -80,12 +82,18 @@ fn test(args: &PackArgs) -> anyhow::Result<u8> {
 fn docs(args: &PackDocsArgs) -> anyhow::Result<u8> {
     let mut files = Files::default();
     let mut out = anstream::stdout();
+    let mut packs = Vec::new();
     for document in documents(&mut files, &args.packs)? {
         let pack = resolved(&document, &files)?;
         match &args.out {
             None => out.write_all(pack_index(&pack).as_bytes())?,
             Some(folder) => write_pages(folder, &pack)?,
         }
+        packs.push(pack);
+    }
+    if let Some(folder) = &args.out {
+        let path = folder.join("README.md");
+        std::fs::write(&path, packs_index(&packs)).with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(exit::GOOD)
 }

@@ -508,7 +508,7 @@ mod tests {
         fail
         dmarc.policy: there is no DMARC policy; expected at least `quarantine`
         spf.ptr: SPF uses `ptr`: `true`; must not be `true`
-        spf.lookups: SPF DNS lookups is `9`; expected less than `8`
+        spf.lookups: SPF DNS lookups: `9`; expected less than `8`
         spf.redirect: SPF redirect is there: `a.example`; there must be none
         dmarc.percent: DMARC percentage (pct=) is there: `5`; there must be none
         ");
@@ -543,7 +543,7 @@ mod tests {
         ] });
         insta::assert_snapshot!(explained(Target::Service, check, with), @r"
         fail
-        smtp.vrfy[root].code: reply code for `root` is `250`; must not be one of `250`, `252`
+        smtp.vrfy[root].code: reply code for `root`: `250`; must not be one of `250`, `252`
         smtp.vrfy[root].confirms: reply confirms the mailbox for `root`: `true`; must not be `true`
         also smtp.vrfy[2].confirms: reply confirms the mailbox for `2` could not be determined (tcp-timeout)
         ");

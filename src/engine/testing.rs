@@ -554,6 +554,7 @@ mod tests {
             title: String::new(),
             description: String::new(),
             frameworks: BTreeMap::new(),
+            params: BTreeMap::new(),
             rules,
         }
     }
@@ -690,7 +691,7 @@ mod tests {
         );
         insta::assert_snapshot!(render(&report), @r"
         FAIL      example/spf: many: blame differs: not blamed: [spf.all]; blamed beside: [spf.lookups]
-        FAIL      example/spf: wrong: expected pass, got fail; SPF DNS lookups is `30`; expected at most `10`
+        FAIL      example/spf: wrong: expected pass, got fail; SPF DNS lookups: `30`; expected at most `10`
         FAIL      example/spf: typo: no such fact `spf.lokups`; did you mean `spf.lookups`?
         SURVIVOR  example/spf: no test notices that the bound of `spf.lookups` moves from `10` to `9`
         SURVIVOR  example/spf: no test notices that the bound of `spf.lookups` moves from `10` to `11`

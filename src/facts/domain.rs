@@ -265,6 +265,10 @@ facts! {
         "widest SPF IPv4 prefix" widest_ip4: Fact<i64>,
         /// Shortest prefix length among `ip6` networks that can pass, own and included.
         "widest SPF IPv6 prefix" widest_ip6: Fact<i64>,
+        /// Shortest IPv4 prefix length that is certain although some included records could not be looked at; those may hold a wider network. Equals `spf.widest_ip4` where that is known.
+        "widest SPF IPv4 prefix at the most" widest_ip4_at_most: Fact<i64>,
+        /// Shortest IPv6 prefix length that is certain although some included records could not be looked at; those may hold a wider network. Equals `spf.widest_ip6` where that is known.
+        "widest SPF IPv6 prefix at the most" widest_ip6_at_most: Fact<i64>,
         /// Whether `ptr` is used, which RFC 7208 section 5.5 says should not be.
         "SPF uses `ptr`" ptr: Fact<bool>,
         /// Whether terms stand after `all`, where they are ignored (RFC 7208 section 5.1).
@@ -485,6 +489,8 @@ facts! {
 
     /// CAA records that apply to the domain (RFC 8659 section 3: the closest ancestor that has any).
     pub struct CaaFacts {
+        /// How many CAA records stand at the domain itself.
+        "CAA records at the domain itself" record_count: Fact<i64>,
         /// The records.
         "CAA records" records: Fact<List<CaaRecordFacts>>,
         /// Name at which they stand.

@@ -49,6 +49,10 @@ pub fn expectation(leaf: &Leaf, expected: Option<&str>, negated: bool) -> String
         }
         Operator::In(set) => choose(one_of("expected", set), one_of("must not be", set)),
         Operator::NotIn(set) => choose(one_of("must not be", set), one_of("expected", set)),
+        // Nothing is above the highest word of an ordered set.
+        Operator::AtLeast(side) if is_highest(side) => {
+            choose(format!("expected {}", right(side)), format!("must not be {}", right(side)))
+        }
         Operator::AtLeast(side) => {
             choose(format!("expected at least {}", right(side)), format!("expected less than {}", right(side)))
         }
@@ -127,6 +131,9 @@ fn subject(leaf: &Leaf, blame: &Blame) -> String {
 fn absent(leaf: &Leaf, blame: &Blame, subject: &str) -> String {
     match &leaf.operator {
         Operator::Elements => format!("there are no {subject}"),
+        _ if matches!(leaf.path.kind, Kind::List(_) | Kind::ListOf(_)) => {
+            format!("there are no {subject}; {}", expectation(leaf, blame.expected.as_deref(), blame.negated))
+        }
         _ => format!("there is no {subject}; {}", expectation(leaf, blame.expected.as_deref(), blame.negated)),
     }
 }
@@ -144,8 +151,8 @@ fn present(leaf: &Leaf, blame: &Blame, subject: &str, value: &str) -> String {
         Operator::Count(_) => with_note(format!("number of {subject} is {}; {}", quote(value), expectation()), blame),
         Operator::Distinct(_) => with_note(format!("{subject}: {value} distinct; {}", expectation()), blame),
         Operator::Is(_) => with_note(format!("{subject} is there: {}; {}", quote(value), expectation()), blame),
-        // Titles of yes-or-no facts are statements, so they do not take "is".
-        _ if leaf.path.kind == Kind::Bool => {
+        // Titles of yes-or-no facts are statements, and those of numbers are often plurals, so they do not take "is".
+        _ if matches!(leaf.path.kind, Kind::Bool | Kind::Int) => {
             with_note(format!("{subject}: {}; {}", quote(value), expectation()), blame)
         }
         _ => with_note(format!("{subject} is {}; {}", quote(value), expectation()), blame),
@@ -167,6 +174,11 @@ fn right(side: &Right, expected: Option<&str>) -> String {
         (Right::Fact(path), Some(value)) => format!("{} ({})", path.title, quote(value)),
         (Right::Fact(path), None) => path.title.to_owned(),
     }
+}
+
+/// Whether a right side is the last word of an ordered set.
+fn is_highest(side: &Right) -> bool {
+    matches!(side, Right::Literal(Literal::Word { rank, words }) if usize::from(*rank) + 1 == words.words.len())
 }
 
 fn one_of(verb: &str, values: &[Literal]) -> String {

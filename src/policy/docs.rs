@@ -3,6 +3,8 @@
 //! Packs may come from others, so all their text is escaped: prose keeps its code spans and nothing else of Markdown,
 //! and no HTML.
 
+use serde_json::Value;
+
 use super::literal::duration_text;
 use super::model::{
     Bound, Check, Condition, Expected, IfAbsent, IfNone, Leaf, LeafId, Literal, Manual, Operator, Pack, Quantifier,
@@ -24,13 +26,17 @@ pub fn rule_page(rule: &Rule) -> String {
     page.push_str(&format!("## Why\n\n{}\n\n## Fix\n\n{}\n\n", prose(&rule.why), prose(&rule.fix.text)));
     if let Some(record) = &rule.fix.record {
         let line = format!("{} {} {}", record.name, record.rtype, record.value);
-        page.push_str(&format!("Record to publish:\n\n{}\n", block(&line)));
+        page.push_str(&format!("Record to publish{}:\n\n{}\n", placeholders(&line), block(&line)));
     }
     page.push_str("## Condition\n\n");
-    if let Some(when) = &rule.when {
-        page.push_str("Applies when\n\n");
-        condition(rule, when, 0, &mut page);
-        page.push_str("\nand then requires\n\n");
+    match &rule.when {
+        Some(when) => {
+            page.push_str("The rule applies when\n\n");
+            condition(rule, when, 0, &mut page);
+            page.push_str("\nand then it requires\n\n");
+        }
+        None if matches!(rule.check, Check::Automatic(_)) => page.push_str("The rule requires\n\n"),
+        None => {}
     }
     match &rule.check {
         Check::Automatic(check) => condition(rule, check, 0, &mut page),
@@ -66,6 +72,14 @@ pub fn pack_index(pack: &Pack) -> String {
             prose(&rule.title)
         ));
     }
+    if !pack.params.is_empty() {
+        page.push_str("\n## Parameters\n\nA profile may set them; the pages of the rules show the defaults.\n\n");
+        page.push_str("| Parameter | Default | Meaning |\n|---|---|---|\n");
+        for param in pack.params.values() {
+            let (name, default) = (code(&param.name.value), code(&param.default.to_string()));
+            page.push_str(&format!("| `{name}` | `{default}` | {} |\n", prose(&param.title)));
+        }
+    }
     if !pack.frameworks.is_empty() {
         page.push_str("\n## Frameworks\n\n");
         for (id, name) in &pack.frameworks {
@@ -73,6 +87,26 @@ pub fn pack_index(pack: &Pack) -> String {
         }
     }
     page
+}
+
+/// The page above the pages of all packs: one row for each pack. Pages lie in folders named after the packs.
+pub fn packs_index(packs: &[Pack]) -> String {
+    let mut page = String::from("# Rules\n\n| Pack | Rules | Title |\n|---|---|---|\n");
+    for pack in packs {
+        let name = code(&pack.reference.name);
+        let title = prose(&pack.title);
+        page.push_str(&format!("| [`{name}`]({name}/README.md) | {} | {title} |\n", pack.rules.len()));
+    }
+    page
+}
+
+/// What the braces of a record stand for.
+fn placeholders(line: &str) -> &'static str {
+    match (line.contains("{domain}"), line.matches('{').count() > line.matches("{domain}").count()) {
+        (_, true) => ", with the values of the domain in place of the braces",
+        (true, false) => ", with the name of the domain in place of `{domain}`",
+        (false, false) => "",
+    }
 }
 
 fn question(manual: &Manual, page: &mut String) {
@@ -96,13 +130,13 @@ fn condition(rule: &Rule, node: &Condition, depth: usize, page: &mut String) {
         Condition::Quantified { quantifier, list, filter, body, if_none } => {
             let list = leaf(rule, *list).map_or_else(String::new, fact);
             let (head, requirement) = match quantifier {
-                Quantifier::Every => ("for every element of", "it must hold that"),
-                Quantifier::Some => ("for at least one element of", "it must hold that"),
-                Quantifier::None => ("for no element of", "it may hold that"),
+                Quantifier::Every => ("every one of", "must fulfil"),
+                Quantifier::Some => ("at least one of", "must fulfil"),
+                Quantifier::None => ("none of", "may fulfil"),
             };
             page.push_str(&format!("{indent}- {head} {list}\n"));
             if let Some(filter) = filter {
-                page.push_str(&format!("{indent}  - counting only elements with\n"));
+                page.push_str(&format!("{indent}  - looking only at those that fulfil\n"));
                 condition(rule, filter, depth + 2, page);
             }
             page.push_str(&format!("{indent}  - {requirement}\n"));
@@ -111,7 +145,13 @@ fn condition(rule: &Rule, node: &Condition, depth: usize, page: &mut String) {
         }
         Condition::Leaf(id) => {
             if let Some(leaf) = leaf(rule, *id) {
-                page.push_str(&format!("{indent}- {} {}{}\n", fact(leaf), operator(&leaf.operator), if_absent(leaf)));
+                let subject = match leaf.operator {
+                    Operator::Count(_) => format!("the number of {}", fact(leaf)),
+                    Operator::Distinct(_) => format!("the number of different {}", fact(leaf)),
+                    Operator::DaysLeft(_) => format!("the number of days until {}", fact(leaf)),
+                    _ => fact(leaf),
+                };
+                page.push_str(&format!("{indent}- {subject} {}{}\n", operator(&leaf.operator), if_absent(leaf)));
             }
         }
     }
@@ -128,13 +168,13 @@ fn leaf(rule: &Rule, id: LeafId) -> Option<&Leaf> {
     rule.leaves.get(usize::from(id.0))
 }
 
-/// Title and path of a fact.
+/// Path and title of a fact.
 fn fact(leaf: &Leaf) -> String {
     let path = match &leaf.list {
         Some(list) => format!("{list}[].{}", leaf.path.text),
         None => leaf.path.text.clone(),
     };
-    format!("{} (`{}`)", prose(leaf.path.title), code(&path))
+    format!("`{}` ({})", code(&path), prose(leaf.path.title))
 }
 
 fn if_absent(leaf: &Leaf) -> &'static str {
@@ -168,9 +208,9 @@ fn operator(operator: &Operator) -> String {
         Operator::Contains(value) => format!("contains {}", right(value)),
         Operator::SameSetAs(value) => format!("has the same values as {}", right(value)),
         Operator::SubsetOf(value) => format!("has only values of {}", right(value)),
-        Operator::Count(number) => format!("has a number of values that is {}", bound(number)),
-        Operator::Distinct(number) => format!("has a number of different values that is {}", bound(number)),
-        Operator::DaysLeft(number) => format!("lies ahead by a number of days that is {}", bound(number)),
+        Operator::Count(number) | Operator::Distinct(number) | Operator::DaysLeft(number) => {
+            format!("is {}", bound(number))
+        }
         Operator::OlderThan(value) => format!("lies longer ago than {}", right(value)),
         Operator::Is(Expected::Present) => "is present".to_owned(),
         Operator::Is(Expected::Absent) => "is absent".to_owned(),
@@ -191,7 +231,7 @@ fn right(right: &Right) -> String {
     match right {
         Right::Literal(value) => format!("`{}`", code(&literal(value))),
         Right::Set(values) => literals(values),
-        Right::Fact(path) => format!("{} (`{}`)", prose(path.title), code(&path.text)),
+        Right::Fact(path) => format!("`{}` ({})", code(&path.text), prose(path.title)),
     }
 }
 
@@ -242,8 +282,13 @@ fn tests(tests: &[RuleTest], page: &mut String) {
     }
     page.push_str("\n## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n");
     for test in tests {
-        let facts: Vec<String> =
-            test.facts.iter().map(|(path, value)| format!("`{}`", code(&format!("{path}: {value}")))).collect();
+        let mut facts: Vec<String> = test
+            .facts
+            .iter()
+            .map(|(path, value)| format!("`{}`", code(&format!("{path}: {}", shown(value)))))
+            .collect();
+        let params = test.params.iter();
+        facts.extend(params.map(|(name, value)| format!("parameter `{}`", code(&format!("{name}: {}", shown(value))))));
         let verdict = match test.expect {
             TestExpect::Pass => "pass",
             TestExpect::Fail => "fail",
@@ -251,6 +296,23 @@ fn tests(tests: &[RuleTest], page: &mut String) {
             TestExpect::NotApplicable => "not applicable",
         };
         page.push_str(&format!("| {} | {} | {verdict} |\n", prose(&test.name), facts.join("<br>")));
+    }
+}
+
+/// A value of a test as people say it: "absent", "unknown (cause)", and lists and elements without quotes around keys.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "absent".to_owned(),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Object(fields) => match fields.get("$unknown") {
+            Some(Value::String(cause)) => format!("unknown ({cause})"),
+            _ => {
+                let fields = fields.iter().map(|(name, value)| format!("{name}: {}", shown(value)));
+                format!("{{ {} }}", fields.collect::<Vec<_>>().join(", "))
+            }
+        },
+        Value::String(text) if text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.:/@".contains(c)) => text.clone(),
+        other => other.to_string(),
     }
 }
 

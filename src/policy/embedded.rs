@@ -38,8 +38,8 @@ embedded! {
         "dns-health": ["names.yaml", "pack.yaml", "zone.yaml"],
         "mx-inventory": ["mx.yaml", "pack.yaml"],
         "parked-domains": ["pack.yaml", "parked.yaml"],
-        "spoofing": ["dkim.yaml", "dmarc.yaml", "pack.yaml", "spf.yaml"],
-        "transport-dns": ["dane.yaml", "mta-sts.yaml", "pack.yaml", "tls-rpt.yaml"],
+        "spoofing": ["bimi.yaml", "dkim.yaml", "dmarc.yaml", "pack.yaml", "spf.yaml"],
+        "transport-dns": ["caa.yaml", "dane.yaml", "mta-sts.yaml", "pack.yaml", "tls-rpt.yaml"],
     }
     profiles ["default.yaml", "strict.yaml"]
 }

@@ -369,6 +369,7 @@ pub fn resolve(pack: &PackDocument, params: &ParamValues) -> Result<Pack, Vec<Di
         title: pack.title.value.clone(),
         description: pack.description.clone(),
         frameworks: pack.frameworks.clone(),
+        params: pack.params.clone(),
         rules,
     })
 }

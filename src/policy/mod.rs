@@ -17,7 +17,7 @@ mod read;
 mod rules;
 pub mod waivers;
 
-pub use docs::{pack_index, rule_page};
+pub use docs::{pack_index, packs_index, rule_page};
 pub use document::{PackDocument, Param, ParamKind, ParamValue, ParamValues, RuleDocument};
 pub use embedded::{embedded_packs, embedded_profile};
 pub use lint::lint;

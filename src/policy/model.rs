@@ -72,6 +72,8 @@ pub struct Pack {
     pub description: String,
     /// Framework names by identifier, for control mappings.
     pub frameworks: BTreeMap<String, String>,
+    /// Parameters by name, with the values where nobody sets them.
+    pub params: BTreeMap<String, super::document::Param>,
     /// The rules, in the order of the files.
     pub rules: Vec<Rule>,
 }

@@ -39,6 +39,11 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         quiet: args.report.quiet,
     };
     let mut assessment = scope.assess(&Tree::Disk, &mut files)?;
+    for wanted in &scope.only {
+        if !assessment.targets.iter().any(|target| target.name == wanted.as_str()) {
+            bail!("--domain {wanted}: no such mail domain in the files or the inventory");
+        }
+    }
     if let Some(revision) = &args.base {
         assessment = against_base(&scope, assessment, revision)?;
     }
@@ -65,7 +70,7 @@ impl Scope<'_> {
         let options = sources::Options { origin: self.origin.clone() };
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
         store.finish(files);
-        let domains = self.domains(&store, files)?;
+        let domains = self.domains(&store, files);
         let job = Job {
             store: &store,
             files,
@@ -84,7 +89,7 @@ impl Scope<'_> {
     }
 
     /// The domains to judge: those of the files and those of the inventory, or the ones that were asked for.
-    fn domains(&self, store: &Store, files: &Files) -> anyhow::Result<Vec<(Name, Option<Span>)>> {
+    fn domains(&self, store: &Store, files: &Files) -> Vec<(Name, Option<Span>)> {
         let mut domains: Vec<(Name, Option<Span>)> =
             store.mail_domains(files).into_iter().map(|(name, span)| (name, Some(span))).collect();
         if let Some(loaded) = self.inventory {
@@ -93,16 +98,10 @@ impl Scope<'_> {
             domains.extend(declared.map(|domain| (domain.name.clone(), domain.span)));
             domains.sort();
         }
-        if self.only.is_empty() {
-            return Ok(domains);
+        if !self.only.is_empty() {
+            domains.retain(|(name, _)| self.only.contains(name));
         }
-        for wanted in &self.only {
-            if !domains.iter().any(|(name, _)| name == wanted) {
-                bail!("--domain {wanted}: no such mail domain in the files or the inventory");
-            }
-        }
-        domains.retain(|(name, _)| self.only.contains(name));
-        Ok(domains)
+        domains
     }
 }
 
@@ -119,7 +118,7 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
     let base = Scope {
         paths: &existing,
         origin: scope.origin.clone(),
-        only: BTreeSet::new(),
+        only: scope.only.clone(),
         inventory: scope.inventory,
         policies: scope.policies,
         as_of: scope.as_of,

@@ -91,6 +91,8 @@ pub(super) fn exit_code(args: &ReportArgs, assessment: &Assessment) -> u8 {
             _ => {}
         }
     }
+    // A gate that looked at nothing must not be green, for instance because the folder was misspelt.
+    incomplete |= reports::nothing_judged(assessment).is_some();
     if incomplete { exit::INCOMPLETE } else { exit::GOOD }
 }
 
@@ -122,13 +124,11 @@ fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> std::io::Resul
     let mut out = BufWriter::new(File::create(&partial)?);
     let result = render(&mut out).and_then(|()| out.flush());
     drop(out);
-    match result {
-        Ok(()) => std::fs::rename(&partial, path),
-        Err(error) => {
-            let _ = std::fs::remove_file(&partial);
-            Err(error)
-        }
+    let result = result.and_then(|()| std::fs::rename(&partial, path));
+    if result.is_err() {
+        let _ = std::fs::remove_file(&partial);
     }
+    result
 }
 
 /// Columns of the terminal, if it says; 80 otherwise.

@@ -111,6 +111,10 @@ impl Walk {
         if matches!(kind, Kind::File(size) if size > limit) {
             return Err(unreadable(TreeError::TooLarge { limit }));
         }
+        if kind == Kind::Other {
+            // Opening a pipe waits for a writer that may never come, and a device may have no end.
+            return Err(unreadable(TreeError::Kind("it is not a regular file; `-` reads standard input")));
+        }
         let bytes = tree.read(path, limit).map_err(unreadable)?;
         self.keep(path, canonical, true, bytes)
     }

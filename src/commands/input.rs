@@ -117,14 +117,13 @@ fn profile(
         load_profile(files, &name.to_string_lossy(), &bytes)
     } else {
         let text = name.to_string_lossy();
-        let mut profile = embedded_profile(files, &text)
-            .ok_or_else(|| {
-                let names = profile_names();
-                let hint = diag::suggest(&text, names.iter().map(String::as_str))
-                    .map(|near| format!("; did you mean `{near}`?"))
-                    .unwrap_or_default();
-                anyhow!("no profile or file is called `{text}`{hint} (built in: {})", names.join(", "))
-            })?;
+        let mut profile = embedded_profile(files, &text).ok_or_else(|| {
+            let names = profile_names();
+            let hint = diag::suggest(&text, names.iter().map(String::as_str))
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            anyhow!("no profile or file is called `{text}`{hint} (built in: {})", names.join(", "))
+        })?;
         if let Ok(profile) = &mut profile {
             for pack in own {
                 profile.use_pack(pack);

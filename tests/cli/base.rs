@@ -62,9 +62,15 @@ fn a_mended_fault_is_counted() {
 #[test]
 fn another_element_that_fails_the_same_rule_is_worse() {
     let folder = Folder::with(&[("dns/bad.zone", &BAD.replace("mx1 A 192.0.2.1", "mx1 A 10.0.0.1"))]);
-    folder.write("dns/bad.zone", BAD.replace("mx1 A 192.0.2.1", "mx1 A 10.0.0.1").replace("mx2 A 192.0.2.2", "mx2 A 9.9.9.9"));
+    folder.write(
+        "dns/bad.zone",
+        BAD.replace("mx1 A 192.0.2.1", "mx1 A 10.0.0.1").replace("mx2 A 192.0.2.2", "mx2 A 9.9.9.9"),
+    );
     folder.commit();
-    folder.write("dns/bad.zone", BAD.replace("mx1 A 192.0.2.1", "mx1 A 10.0.0.1").replace("mx2 A 192.0.2.2", "mx2 A 10.0.0.2"));
+    folder.write(
+        "dns/bad.zone",
+        BAD.replace("mx1 A 192.0.2.1", "mx1 A 10.0.0.1").replace("mx2 A 192.0.2.2", "mx2 A 10.0.0.2"),
+    );
     changed(&folder, &["mx-inventory/mx-special-address example.com fail"]);
 }
 
@@ -72,8 +78,11 @@ fn another_element_that_fails_the_same_rule_is_worse() {
 fn a_raised_severity_is_worse_only_in_the_working_tree() {
     let folder = repository();
     // Profile, inventory and waivers come from the working tree on both sides: the change of rules is not a change of DNS.
-    folder.write("own.yaml", "profile: own\nuse: [{ pack: spoofing }]\noverride:\n  \
-         spoofing/spf-not-enforced: { severity: critical, reason: the board wants it }\n");
+    folder.write(
+        "own.yaml",
+        "profile: own\nuse: [{ pack: spoofing }]\noverride:\n  \
+         spoofing/spf-not-enforced: { severity: critical, reason: the board wants it }\n",
+    );
     let run = folder.run(&["check", "dns", "--base", "HEAD", "--profile", "own.yaml", "--format", "json"]);
     assert_eq!(findings(&run.exits(0).json()), Vec::<String>::new());
 }
@@ -105,7 +114,10 @@ fn a_removed_zone_is_no_fault_and_an_empty_change_is_judged() {
 #[test]
 fn a_base_that_cannot_be_read_is_an_error() {
     let outside = Folder::with(&[("dns/bad.zone", BAD)]);
-    outside.run(&["check", "dns", "--base", "HEAD"]).exits(2).says(&["cannot read the base `HEAD`", "not inside a git repository"]);
+    outside
+        .run(&["check", "dns", "--base", "HEAD"])
+        .exits(2)
+        .says(&["cannot read the base `HEAD`", "not inside a git repository"]);
     let folder = repository();
     folder.run(&["check", "dns", "--base", "nope"]).exits(2).says(&["there is no revision `nope`"]);
     folder.run(&["check", "dns", "--base", "--all"]).exits(2);
@@ -134,14 +146,28 @@ fn paths_may_be_relative_to_any_folder() {
 fn inventory_and_waivers_come_from_the_working_tree() {
     let folder = repository();
     // The inventory is new, so it is the same for both sides: what it adds is no change of DNS.
-    folder.write("mailvet.yaml", "format: 1\nwaivers: [waivers.yaml]\ndomains:\n  - { name: example.com, mx: [mx1.example.com] }\n");
+    folder.write(
+        "mailvet.yaml",
+        "format: 1\nwaivers: [waivers.yaml]\ndomains:\n  - { name: example.com, mx: [mx1.example.com] }\n",
+    );
     folder.write(
         "waivers.yaml",
         "waivers:\n  - rule: spoofing/spf-not-enforced\n    target: example.org\n    reason: migration of the newsletter\n    \
          approved_by: a@example.com\n    created: 2026-01-01\n    expires: 2026-12-31\n",
     );
     folder.write("dns/good.zone", GOOD.replace("v=spf1 -all", "v=spf1 ~all"));
-    let args = ["check", "dns", "--base", "HEAD", "--format", "json", "--as-of", "2026-06-01", "--only", "spoofing,mx-inventory"];
+    let args = [
+        "check",
+        "dns",
+        "--base",
+        "HEAD",
+        "--format",
+        "json",
+        "--as-of",
+        "2026-06-01",
+        "--only",
+        "spoofing,mx-inventory",
+    ];
     let report = folder.run(&args).exits(0).json();
     assert_eq!(report["counts"]["waived"], 1, "{}", report["counts"]);
     assert_eq!(report["counts"]["fail"], 0, "{:?}", findings(&report));

@@ -63,7 +63,12 @@ fn rules_are_selected_and_misspelt_ones_are_refused() {
     let folder = zones();
     let ids = |args: &[&str]| {
         let report = folder.run(&[&["check", "bad.zone", "--format", "json"], args].concat()).json();
-        report["rules"].as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        report["rules"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|rule| rule["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     assert_eq!(ids(&["--only", "spoofing/spf-not-enforced"]), ["spoofing/spf-not-enforced"]);
     assert!(ids(&["--only", "spoofing"]).iter().all(|id| id.starts_with("spoofing/")));
@@ -116,8 +121,14 @@ why: Receivers accept mail that forges this domain.\n    fix: Publish a DMARC re
 fn a_pack_of_ones_own_is_added() {
     let folder = zones();
     folder.write("own/pack.yaml", PACK);
-    folder.run(&["check", "bad.zone", "--pack", "own"]).exits(1).prints(&["own/dmarc-soft", "spoofing/spf-not-enforced"]);
-    folder.run(&["check", "bad.zone", "--pack", "own", "--only", "own"]).exits(1).prints(&["own/dmarc-soft", "1 failed"]);
+    folder
+        .run(&["check", "bad.zone", "--pack", "own"])
+        .exits(1)
+        .prints(&["own/dmarc-soft", "spoofing/spf-not-enforced"]);
+    folder
+        .run(&["check", "bad.zone", "--pack", "own", "--only", "own"])
+        .exits(1)
+        .prints(&["own/dmarc-soft", "1 failed"]);
     folder.run(&["check", "good.zone", "--pack", "own"]).exits(0);
     folder.run(&["check", "good.zone", "--pack", "missing"]).exits(2).says(&["cannot read the pack missing"]);
 }
@@ -181,7 +192,10 @@ fn the_inventory_of_the_folder_is_used_unless_told_otherwise() {
     folder.run(&["check", "--no-inventory", "--inventory", "mailvet.yaml"]).exits(2);
     // Paths of an inventory are relative to it.
     folder.write("other/readme", "");
-    folder.run_in("other", &["check", "--inventory", "../mailvet.yaml"], "").exits(1).prints(&["../dns/example.com.zone:11:18"]);
+    folder
+        .run_in("other", &["check", "--inventory", "../mailvet.yaml"], "")
+        .exits(1)
+        .prints(&["../dns/example.com.zone:11:18"]);
     folder.run_in("other", &["check", "-i", "missing.yaml"], "").exits(2).says(&["cannot read missing.yaml"]);
 }
 

@@ -143,7 +143,9 @@ fn a_reader_that_leaves_early_is_no_error() {
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{format}");
         assert!(matches!(output.status.code(), Some(0 | 1)), "{format}: {:?}", output.status);
     }
-    for args in [&["pack", "list"][..], &["schema", "assessment"], &["man"], &["completions", "bash"], &["pack", "docs"]] {
+    for args in
+        [&["pack", "list"][..], &["schema", "assessment"], &["man"], &["completions", "bash"], &["pack", "docs"]]
+    {
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_mailvet"))
             .args(args)
             .stdout(Stdio::piped())

@@ -65,12 +65,8 @@ fn a_bind_repository_is_judged() {
     let root = data.join("dns-repos");
     let report = run(&root, &["check", "ocf-bind", "--format", "json"], b"").exits(1).json();
     check_places(&root, &report);
-    let ignored: Vec<&str> = report["coverage"]["ignored"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|item| item["path"].as_str().unwrap())
-        .collect();
+    let ignored: Vec<&str> =
+        report["coverage"]["ignored"].as_array().unwrap().iter().map(|item| item["path"].as_str().unwrap()).collect();
     assert!(ignored.contains(&"ocf-bind/templates/db.ocf.tmpl"), "{ignored:?}");
     run(&root, &["check", "ocf-bind"], b"").exits(1).prints(&["What was read", "a template"]);
 }

@@ -10,7 +10,7 @@ use super::judge::{self, Job};
 use super::output;
 use crate::cli::CheckArgs;
 use crate::collectors::PolicyFile;
-use crate::diag::{Files, Span};
+use crate::diag::{Diagnostic, Files, Span};
 use crate::engine::{self, Assembler};
 use crate::findings::Assessment;
 use crate::mail::Name;
@@ -44,11 +44,12 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
             bail!("--domain {wanted}: no such mail domain in the files or the inventory");
         }
     }
+    let mut known = Vec::new();
     if let Some(revision) = &args.base {
-        assessment = against_base(&scope, assessment, revision)?;
+        (assessment, known) = against_base(&scope, assessment, revision)?;
     }
     output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()))?;
-    Ok(output::exit_code(&args.report, &assessment))
+    Ok(output::exit_code(&args.report, &assessment, &known))
 }
 
 /// What one run judges; the same for the working tree and for the base.
@@ -105,8 +106,8 @@ impl Scope<'_> {
     }
 }
 
-/// Judges the base revision in the same way and keeps what is new or worse.
-fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::Result<Assessment> {
+/// Judges the base revision in the same way and keeps what is new or worse; with it, the messages about the base.
+fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::Result<(Assessment, Vec<Diagnostic>)> {
     if scope.paths.iter().any(|path| path == Path::new("-")) {
         bail!("--base needs paths inside a git repository, not standard input");
     }
@@ -126,7 +127,8 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
         quiet: scope.quiet,
     };
     let base = base.assess(&tree, &mut files).with_context(|| format!("cannot judge the base `{revision}`"))?;
-    Ok(engine::compare(head, &base, revision))
+    let head = engine::compare(head, &base, revision);
+    Ok((head, base.coverage.diagnostics))
 }
 
 /// The paths that were given, or those of the inventory.

@@ -172,7 +172,7 @@ fn pipes_and_devices_do_not_hang() {
 
 #[test]
 fn files_that_are_no_zones_are_said() {
-    let junk: Vec<u8> = (0..4096u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let junk: Vec<u8> = (0..4096u32).map(|i| i.wrapping_mul(2_654_435_761).to_be_bytes()[1]).collect();
     let folder = Folder::new();
     folder.write("dns/example.org.zone", &junk);
     std::fs::create_dir(folder.path("dns/x.zone")).unwrap();
@@ -248,4 +248,18 @@ fn a_line_of_a_hundred_megabytes_is_read() {
     let run = folder.run(&["check", "all.zone"]);
     assert!(run.code == 1 || run.code == 3, "{}", run.err);
     assert!(run.out.len() < 1_000_000, "{} bytes", run.out.len());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_name_need_not_be_text() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = Folder::new();
+    std::fs::create_dir(folder.path("dns")).unwrap();
+    let name = std::ffi::OsStr::from_bytes(b"\xff\xfe\x1b.zone");
+    std::fs::write(folder.path("dns").join(name), BAD).unwrap();
+    for format in super::FORMATS {
+        let run = folder.run(&["check", "dns", "--format", format]).exits(1);
+        assert!(!run.out.contains('\u{1b}'), "{format}");
+    }
 }

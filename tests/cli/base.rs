@@ -181,3 +181,30 @@ fn domains_that_were_asked_for_are_compared_with_themselves() {
         folder.run(&["check", "dns", "--base", "HEAD", "--domain", "example.org", "--format", "json"]).exits(0).json();
     assert_eq!(report["base"]["resolved"], 0, "{}", report["base"]);
 }
+
+#[test]
+fn errors_of_the_files_count_once() {
+    let folder = Folder::with(&[("dns/good.zone", &format!("{GOOD}www A 9.9.9\n"))]);
+    folder.commit();
+    folder.run(&["check", "dns"]).exits(3);
+    folder.write("dns/good.zone", format!("; moved\n{GOOD}www A 9.9.9\n"));
+    folder.run(&["check", "dns", "--base", "HEAD"]).exits(0).prints(&["dns/good.zone:12:7"]);
+    folder.write("dns/good.zone", format!("{GOOD}www A 9.9.9\nweb AAAA fe80:::1\n"));
+    folder.run(&["check", "dns", "--base", "HEAD"]).exits(3);
+}
+
+#[test]
+fn a_repository_inside_a_link_and_untracked_files_are_compared() {
+    let folder = repository();
+    folder.write("dns/sub/new.zone", BAD.replace("example.com", "example.net"));
+    let report = folder.run(&BASE).exits(1).json();
+    assert!(findings(&report).iter().all(|line| line.contains(" example.net ")), "{:?}", findings(&report));
+    #[cfg(unix)]
+    {
+        let elsewhere = Folder::new();
+        std::os::unix::fs::symlink(folder.path(""), elsewhere.path("link")).unwrap();
+        let linked = elsewhere.run(&["check", "link/dns", "--base", "HEAD", "--format", "json"]).exits(1).json();
+        assert_eq!(findings(&linked), findings(&report));
+        assert_eq!(linked["base"], report["base"]);
+    }
+}

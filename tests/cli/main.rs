@@ -2,6 +2,13 @@
 //!
 //! Every run has an empty environment but `PATH`, a folder of its own, and a time limit, because a hang is a fault too.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a failing test panics, a skipped one says so"
+)]
+
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -158,3 +158,34 @@ fn a_reader_that_leaves_early_is_no_error() {
         assert_eq!(output.status.code(), Some(0), "{args:?}");
     }
 }
+
+#[test]
+fn an_explanation_does_not_say_the_same_thing_twice() {
+    let folder = zones();
+    let report = folder.run(&["check", "dns", "--format", "json"]).json();
+    for finding in report["findings"].as_array().unwrap() {
+        for key in ["because", "also"] {
+            let Some(reasons) = finding[key].as_array() else { continue };
+            for (index, reason) in reasons.iter().enumerate() {
+                let same = |other: &Value| other["sentence"] == reason["sentence"] && other["place"] == reason["place"];
+                assert!(!reasons[..index].iter().any(same), "{finding}");
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let folder = zones();
+    for format in FORMATS {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_mailvet"))
+            .args(["check", "dns", "--format", format])
+            .current_dir(folder.path(""))
+            .stdout(std::fs::File::options().write(true).open("/dev/full").unwrap())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{format}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("No space left"), "{format}");
+    }
+}

@@ -228,7 +228,8 @@ fn a_summary_stays_below_one_mebibyte_and_says_what_is_missing() {
     for target in &mut assessment.targets {
         target.name = format!("{}.{long}", target.name);
         for detail in &mut target.details {
-            detail.blame = (0..5).map(|_| blame(BlameValue::Present(long.as_str().into()), None, None)).collect();
+            let value = |index: usize| BlameValue::Present(format!("{index}{long}").into());
+            detail.blame = (0..5).map(|index| blame(value(index), None, None)).collect();
         }
     }
     let text = write(Format::Markdown, &assessment, &files);

@@ -10,7 +10,7 @@ use super::judge::{self, Job};
 use super::output;
 use crate::cli::CheckArgs;
 use crate::collectors::PolicyFile;
-use crate::diag::{Files, Span};
+use crate::diag::{Diagnostic, Files, Span};
 use crate::engine::{self, Assembler};
 use crate::findings::Assessment;
 use crate::mail::Name;
@@ -39,11 +39,17 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         quiet: args.report.quiet,
     };
     let mut assessment = scope.assess(&Tree::Disk, &mut files)?;
+    for wanted in &scope.only {
+        if !assessment.targets.iter().any(|target| target.name == wanted.as_str()) {
+            bail!("--domain {wanted}: no such mail domain in the files or the inventory");
+        }
+    }
+    let mut known = Vec::new();
     if let Some(revision) = &args.base {
-        assessment = against_base(&scope, assessment, revision)?;
+        (assessment, known) = against_base(&scope, assessment, revision)?;
     }
     output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()))?;
-    Ok(output::exit_code(&args.report, &assessment))
+    Ok(output::exit_code(&args.report, &assessment, &known))
 }
 
 /// What one run judges; the same for the working tree and for the base.
@@ -65,7 +71,7 @@ impl Scope<'_> {
         let options = sources::Options { origin: self.origin.clone() };
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
         store.finish(files);
-        let domains = self.domains(&store, files)?;
+        let domains = self.domains(&store, files);
         let job = Job {
             store: &store,
             files,
@@ -84,7 +90,7 @@ impl Scope<'_> {
     }
 
     /// The domains to judge: those of the files and those of the inventory, or the ones that were asked for.
-    fn domains(&self, store: &Store, files: &Files) -> anyhow::Result<Vec<(Name, Option<Span>)>> {
+    fn domains(&self, store: &Store, files: &Files) -> Vec<(Name, Option<Span>)> {
         let mut domains: Vec<(Name, Option<Span>)> =
             store.mail_domains(files).into_iter().map(|(name, span)| (name, Some(span))).collect();
         if let Some(loaded) = self.inventory {
@@ -93,21 +99,15 @@ impl Scope<'_> {
             domains.extend(declared.map(|domain| (domain.name.clone(), domain.span)));
             domains.sort();
         }
-        if self.only.is_empty() {
-            return Ok(domains);
+        if !self.only.is_empty() {
+            domains.retain(|(name, _)| self.only.contains(name));
         }
-        for wanted in &self.only {
-            if !domains.iter().any(|(name, _)| name == wanted) {
-                bail!("--domain {wanted}: no such mail domain in the files or the inventory");
-            }
-        }
-        domains.retain(|(name, _)| self.only.contains(name));
-        Ok(domains)
+        domains
     }
 }
 
-/// Judges the base revision in the same way and keeps what is new or worse.
-fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::Result<Assessment> {
+/// Judges the base revision in the same way and keeps what is new or worse; with it, the messages about the base.
+fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::Result<(Assessment, Vec<Diagnostic>)> {
     if scope.paths.iter().any(|path| path == Path::new("-")) {
         bail!("--base needs paths inside a git repository, not standard input");
     }
@@ -119,7 +119,7 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
     let base = Scope {
         paths: &existing,
         origin: scope.origin.clone(),
-        only: BTreeSet::new(),
+        only: scope.only.clone(),
         inventory: scope.inventory,
         policies: scope.policies,
         as_of: scope.as_of,
@@ -127,7 +127,8 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
         quiet: scope.quiet,
     };
     let base = base.assess(&tree, &mut files).with_context(|| format!("cannot judge the base `{revision}`"))?;
-    Ok(engine::compare(head, &base, revision))
+    let head = engine::compare(head, &base, revision);
+    Ok((head, base.coverage.diagnostics))
 }
 
 /// The paths that were given, or those of the inventory.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 use super::{InputError, print_diagnostics};
 use crate::cli::PolicyArgs;
 use crate::collectors::PolicyFile;
-use crate::diag::{Diagnostic, Files};
+use crate::diag::{self, Diagnostic, Files};
 use crate::inventory::Inventory;
 use crate::policy::{
     self, MAX_WAIVER_DAYS, PackDocument, Policy, ProfileDocument, Selection, build_policy, embedded_packs,
@@ -117,8 +117,13 @@ fn profile(
         load_profile(files, &name.to_string_lossy(), &bytes)
     } else {
         let text = name.to_string_lossy();
-        let mut profile = embedded_profile(files, &text)
-            .ok_or_else(|| anyhow!("no profile is called `{text}`; built in: {}", profile_names().join(", ")))?;
+        let mut profile = embedded_profile(files, &text).ok_or_else(|| {
+            let names = profile_names();
+            let hint = diag::suggest(&text, names.iter().map(String::as_str))
+                .map(|near| format!("; did you mean `{near}`?"))
+                .unwrap_or_default();
+            anyhow!("no profile or file is called `{text}`{hint} (built in: {})", names.join(", "))
+        })?;
         if let Ok(profile) = &mut profile {
             for pack in own {
                 profile.use_pack(pack);
@@ -186,6 +191,10 @@ fn params(texts: &[String]) -> anyhow::Result<Vec<(String, String, String)>> {
 /// Reads a file that people wrote, within bounds.
 pub(super) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     use std::io::Read as _;
+    // Opening a pipe waits for a writer that may never come.
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir()) {
+        bail!("cannot read {}: it is not a regular file", path.display());
+    }
     let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).with_context(|| format!("cannot read {}", path.display()))?;

@@ -1,5 +1,6 @@
 //! Where reports go: standard output in one format, and any number of files.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, anyhow, bail};
 
 use crate::cli::ReportArgs;
-use crate::diag::Files;
+use crate::diag::{Diagnostic, Files, Level};
 use crate::findings::{Assessment, Verdict};
 use crate::policy::Severity;
 use crate::reports::{self, Format, UnknownFormat};
@@ -55,9 +56,12 @@ pub(super) fn write(
         anstream::ColorChoice::Auto => stdout.is_terminal(),
     };
     let mut out = BufWriter::new(stdout.lock());
-    reports::render(args.format, assessment, &context(colour), &mut out)?;
-    out.flush()?;
-    Ok(())
+    let written = reports::render(args.format, assessment, &context(colour), &mut out).and_then(|()| out.flush());
+    match written {
+        // A reader that has seen enough (`| head`) does not change the verdict.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
+    }
 }
 
 /// The git repository that the current folder lies in, so that reports can name files from its root.
@@ -75,13 +79,14 @@ impl Repository {
     }
 }
 
-/// The exit code that the verdicts ask for.
-pub(super) fn exit_code(args: &ReportArgs, assessment: &Assessment) -> u8 {
+/// The exit code that the verdicts ask for. Errors of the sources that are `known` from the base do not count again.
+pub(super) fn exit_code(args: &ReportArgs, assessment: &Assessment, known: &[Diagnostic]) -> u8 {
     if args.exit_zero {
         return exit::GOOD;
     }
     let threshold: Severity = args.fail_on.into();
-    let mut incomplete = assessment.coverage.diagnostics.iter().any(|d| d.level == crate::diag::Level::Error);
+    let (now, before) = (errors(&assessment.coverage.diagnostics), errors(known));
+    let mut incomplete = now.iter().any(|(message, count)| *count > before.get(message).copied().unwrap_or(0));
     for finding in assessment.findings() {
         match finding.verdict {
             Verdict::Fail if !finding.is_waived() && finding.severity() >= threshold => return exit::FAILED,
@@ -91,7 +96,18 @@ pub(super) fn exit_code(args: &ReportArgs, assessment: &Assessment) -> u8 {
             _ => {}
         }
     }
+    // A gate that looked at nothing must not be green, for instance because the folder was misspelt.
+    incomplete |= reports::nothing_judged(assessment).is_some();
     if incomplete { exit::INCOMPLETE } else { exit::GOOD }
+}
+
+/// How often each error occurs. Lines do not matter: what moves is nothing new.
+fn errors(diagnostics: &[Diagnostic]) -> BTreeMap<(&str, &str), usize> {
+    let mut errors = BTreeMap::new();
+    for diagnostic in diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error) {
+        *errors.entry((diagnostic.code, diagnostic.message.as_str())).or_default() += 1;
+    }
+    errors
 }
 
 /// Reads `FORMAT=FILE` arguments.
@@ -122,13 +138,11 @@ fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> std::io::Resul
     let mut out = BufWriter::new(File::create(&partial)?);
     let result = render(&mut out).and_then(|()| out.flush());
     drop(out);
-    match result {
-        Ok(()) => std::fs::rename(&partial, path),
-        Err(error) => {
-            let _ = std::fs::remove_file(&partial);
-            Err(error)
-        }
+    let result = result.and_then(|()| std::fs::rename(&partial, path));
+    if result.is_err() {
+        let _ = std::fs::remove_file(&partial);
     }
+    result
 }
 
 /// Columns of the terminal, if it says; 80 otherwise.

@@ -52,7 +52,8 @@ fn lint(args: &PackArgs) -> anyhow::Result<u8> {
         }
     }
     let rules: usize = documents.iter().map(|document| document.rules.len()).sum();
-    writeln!(out, "{} packs, {rules} rules: {findings} remarks", documents.len())?;
+    let (packs, rules, remarks) = (plural(documents.len(), "pack"), plural(rules, "rule"), plural(findings, "remark"));
+    writeln!(out, "{packs}, {rules}: {remarks}")?;
     Ok(if findings == 0 { exit::GOOD } else { exit::FAILED })
 }
 
@@ -111,6 +112,11 @@ fn write_pages(folder: &Path, pack: &Pack) -> anyhow::Result<()> {
         write(&folder.join(format!("{id}.md")), &rule_page(rule))?;
     }
     Ok(())
+}
+
+/// `1 rule`, `2 rules`.
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { format!("1 {word}") } else { format!("{count} {word}s") }
 }
 
 /// The packs that were named, by folder or by the name of a built-in one; all built-in packs when none was.

@@ -20,9 +20,9 @@ pub(super) fn run(args: &SchemaArgs) -> anyhow::Result<u8> {
     };
     let Some(file) = files.iter().find(|file| file.name == name) else {
         let hint = diag::suggest(name, files.iter().map(|file| file.name))
-            .map(|near| format!("; did you mean `{near}`?"))
+            .map(|near| format!("did you mean `{near}`? "))
             .unwrap_or_default();
-        bail!("no schema is called `{name}`{hint} `mailvet schema` lists them");
+        bail!("no schema is called `{name}`; {hint}`mailvet schema` lists them");
     };
     out.write_all(file.contents.as_bytes())?;
     Ok(exit::GOOD)

@@ -1,5 +1,7 @@
 //! Why a verdict is what it is, as lines that every report shows in its own way.
 
+use std::collections::BTreeSet;
+
 use crate::findings::{Blame, Finding};
 use crate::policy::Leaf;
 
@@ -31,7 +33,11 @@ pub(super) fn explanation<'a>(finding: &Finding<'a>) -> Vec<Line<'a>> {
         }
     };
     let decisive = detail.blame.iter().map(|blame| line(blame, false));
-    decisive.chain(detail.also.iter().map(|blame| line(blame, true))).collect()
+    let mut lines: Vec<Line<'a>> = decisive.chain(detail.also.iter().map(|blame| line(blame, true))).collect();
+    // A rule may look at one fact twice, on two branches; readers learn nothing from the second time.
+    let mut told = BTreeSet::new();
+    lines.retain(|line| told.insert((line.also, line.sentence.clone(), line.blame.span)));
+    lines
 }
 
 fn path(leaf: Option<&Leaf>, blame: &Blame) -> String {

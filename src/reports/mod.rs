@@ -175,6 +175,11 @@ pub fn render(format: Format, assessment: &Assessment, context: &Context<'_>, ou
     out.flush()
 }
 
+/// Why an outcome says nothing about any target, if so: reports say it, and a gate must not take it for success.
+pub fn nothing_judged(assessment: &Assessment) -> Option<String> {
+    tally::Tally::of(assessment).nothing_judged(assessment)
+}
+
 /// A finding's position in the assessment, in twelve bytes. Sorts what is decided before what is not, the worst first,
 /// then by target, then by rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

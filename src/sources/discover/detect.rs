@@ -279,8 +279,12 @@ fn is_record(yaml: &Yaml, value: NodeId) -> bool {
 
 /// mailvet's own files by their top-level keys.
 fn own_file(keys: &[&str]) -> Option<&'static str> {
+    const INVENTORY: &[&str] =
+        &["format", "organisation", "domains", "senders", "dns", "profile", "waivers", "answers"];
     let has = |key: &str| keys.contains(&key);
-    if has("pack") && (has("rules") || has("format")) {
+    if (has("domains") || has("organisation")) && keys.iter().all(|key| INVENTORY.contains(key)) {
+        Some("an inventory of mailvet")
+    } else if has("pack") && (has("rules") || has("format")) {
         Some("a rule pack of mailvet")
     } else if keys == ["rules"] {
         Some("rules of a mailvet pack")
@@ -291,10 +295,7 @@ fn own_file(keys: &[&str]) -> Option<&'static str> {
     } else if has("answers") {
         Some("answers of mailvet")
     } else {
-        const INVENTORY: &[&str] =
-            &["format", "organisation", "domains", "senders", "dns", "profile", "waivers", "answers"];
-        (has("domains") || has("organisation")).then_some(())?;
-        keys.iter().all(|key| INVENTORY.contains(key)).then_some("an inventory of mailvet")
+        None
     }
 }
 
@@ -485,6 +486,7 @@ mod tests {
             ("a.yaml", "a: [", "broken yaml"),
             ("p.yaml", "providers: {a: {class: x.Y}}\nzones: {}", "octodns config"),
             ("m.yaml", "domains: [{name: a}]", "an inventory of mailvet"),
+            ("m.yaml", "format: 1\nwaivers: [w.yaml]\ndomains: [{name: a}]", "an inventory of mailvet"),
             ("m.yaml", "pack: x\nformat: 1\n", "a rule pack of mailvet"),
             ("m.yaml", "waivers: []", "waivers of mailvet"),
             ("m.yaml", "rules: []", "rules of a mailvet pack"),

@@ -63,6 +63,10 @@ pub(super) fn walk(tree: &Tree, paths: &[PathBuf]) -> Result<Walk, DiscoverError
         }
         let unreadable = |reason| DiscoverError::Unreadable { path: shown(path), reason };
         let kind = tree.kind(path).map_err(unreadable)?;
+        if kind == Kind::Other {
+            // Opening a pipe waits for a writer that may never come, and a device may have no end.
+            return Err(unreadable(TreeError::Kind("it is not a regular file; `-` reads standard input")));
+        }
         let canonical = tree.canonical(path).map_err(unreadable)?;
         if kind == Kind::Folder {
             tree.list(path).map_err(unreadable)?;

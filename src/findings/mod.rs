@@ -218,10 +218,11 @@ impl Assessment {
 
     /// The findings of one target, in order of rules.
     pub fn findings_of<'a>(&'a self, target: &'a AssessedTarget) -> impl Iterator<Item = Finding<'a>> {
-        target.verdicts.iter().zip(&self.policy.rules).enumerate().filter_map(|(index, (verdict, rule))| {
-            let verdict = (*verdict)?;
-            let at = target.details.binary_search_by_key(&index, |detail| detail.rule.0 as usize);
-            Some(Finding { rule, target, verdict, detail: at.ok().map(|at| &target.details[at]) })
+        // Details are sorted by rule, as the verdicts are, so both are walked side by side.
+        let mut details = target.details.iter().peekable();
+        target.verdicts.iter().zip(&self.policy.rules).enumerate().filter_map(move |(index, (verdict, rule))| {
+            let detail = details.next_if(|detail| detail.rule.0 as usize == index);
+            Some(Finding { rule, target, verdict: (*verdict)?, detail })
         })
     }
 }

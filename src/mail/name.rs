@@ -87,17 +87,21 @@ impl Name {
         let joined = match (self.is_root(), origin.is_root()) {
             (true, _) => return Ok(origin.clone()),
             (_, true) => return Ok(self.clone()),
-            _ => format!("{}.{}", self.0, origin.0),
+            _ => [&self.0, ".", &origin.0].concat(),
         };
-        if wire_length(&joined) > 255 {
-            return Err(NameError::TooLong);
-        }
-        Ok(Name(joined.into_boxed_str()))
+        joined_name(joined)
     }
 
     /// A name below this one, such as `_dmarc` below a domain. `labels` must be canonical (lower case, no final dot).
     pub fn child(&self, labels: &str) -> Result<Name, NameError> {
-        canonical(labels.as_bytes())?.within(self)
+        if self.is_root() || !is_plain(labels) {
+            return canonical(labels.as_bytes())?.within(self);
+        }
+        let mut joined = String::with_capacity(labels.len() + 1 + self.0.len());
+        joined.push_str(labels);
+        joined.push('.');
+        joined.push_str(&self.0);
+        joined_name(joined)
     }
 
     /// The canonical text: lower case, no final dot, `.` for the root.
@@ -231,6 +235,21 @@ fn first_dot(text: &str) -> Option<usize> {
         }
     }
     None
+}
+
+/// Whether labels are canonical as they stand: nothing to fold, decode or escape, and each of a length DNS allows.
+fn is_plain(labels: &str) -> bool {
+    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'*' | b'.');
+    labels.bytes().all(plain) && labels.split('.').all(|label| (1..=63).contains(&label.len()))
+}
+
+/// A name of labels that are canonical, unless it is too long (RFC 1035 section 2.3.4).
+fn joined_name(joined: String) -> Result<Name, NameError> {
+    // A text is never shorter than what it stands for on the wire, but for two octets.
+    if joined.len() + 2 > 255 && wire_length(&joined) > 255 {
+        return Err(NameError::TooLong);
+    }
+    Ok(Name(joined.into_boxed_str()))
 }
 
 /// Length on the wire: one length octet per label, the octets, and the root.

@@ -134,7 +134,11 @@ fn row(
     let value = text.lossy();
     let key = dkim::parse(&value);
     let whole = Some(text.text.span);
-    let at = |range: &Option<std::ops::Range<usize>>| range.clone().map(|range| text.text.place(range)).or(whole);
+    let at = |range: &Option<std::ops::Range<usize>>| {
+        // An empty value has no characters to point at.
+        let range = range.clone().filter(|range| !range.is_empty());
+        range.map(|range| text.text.place(range)).or(whole)
+    };
     let nothing = || Missing::absent(Proof::NotStated, whole);
     DkimKeyFacts {
         selector: context.present(selector.to_owned(), Some(text.record)),
@@ -234,23 +238,34 @@ fn usable(
         if matches!(row.record_count.observed, Observed::Present(2..)) {
             continue;
         }
+        if matches!(row.record_count.observed, Observed::Unknown(_)) {
+            unknown.get_or_insert(row);
+            continue;
+        }
         match (&row.valid.observed, &row.revoked.observed, &row.testing.observed, &row.email.observed) {
             // RFC 6376 section 3.6.1: revoked keys and keys in test mode protect nothing.
             (Observed::Present(true), Observed::Present(false), Observed::Present(false), Observed::Present(true)) => {
                 return context.present(true, row.selector.from.span);
             }
-            (Observed::Unknown(_), ..) => unknown = Some(row),
+            (Observed::Unknown(_), ..) => {
+                unknown.get_or_insert(row);
+            }
             _ => {}
         }
     }
     match (unknown, enumerated) {
-        (Some(row), _) => Fact {
-            observed: match row.valid.observed {
-                Observed::Unknown(cause) => Observed::Unknown(cause),
-                Observed::Present(_) | Observed::Absent(_) => Observed::Unknown(Cause::NotCollected),
-            },
-            from: row.valid.from.clone(),
-        },
+        (Some(row), _) => {
+            let from = if matches!(row.valid.observed, Observed::Unknown(_)) {
+                &row.valid.from
+            } else {
+                &row.record_count.from
+            };
+            let cause = match (&row.valid.observed, &row.record_count.observed) {
+                (Observed::Unknown(cause), _) | (_, Observed::Unknown(cause)) => *cause,
+                _ => Cause::NotCollected,
+            };
+            Fact { observed: Observed::Unknown(cause), from: from.clone() }
+        }
         (None, Ok(_)) => context.present(false, anchor),
         (None, Err(missing)) => missing.fact(context.method),
     }

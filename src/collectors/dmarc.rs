@@ -439,7 +439,8 @@ impl Dns<'_, '_> {
     fn is_suffix_record(&self, name: &Name, missing: &Missing) -> bool {
         let Some(domain) = name.parent() else { return false };
         // A suffix whose zone is at hand is like any other name: what stands there and cannot be read is not known.
-        if domain == self.start || !suffix::is_public_suffix(&domain) || self.context.source.zone_of(&domain).is_some() {
+        if domain == self.start || !suffix::is_public_suffix(&domain) || self.context.source.zone_of(&domain).is_some()
+        {
             return false;
         }
         let mut remembered = self.suffix.borrow_mut();

@@ -199,7 +199,8 @@ fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fac
             let mut unknown = None;
             for row in rows {
                 if let Observed::Unknown(cause) = row.undotted.observed {
-                    unknown = unknown.or(Some(Fact { observed: Observed::Unknown(cause), from: row.undotted.from.clone() }));
+                    unknown =
+                        unknown.or(Some(Fact { observed: Observed::Unknown(cause), from: row.undotted.from.clone() }));
                 }
                 if row.undotted.observed.present() == Some(&true)
                     && let Some(host) = row.host.observed.present()

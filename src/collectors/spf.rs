@@ -98,9 +98,10 @@ pub(super) fn check_sender(context: &Context<'_>, name: &Name, ip: IpAddr) -> Fa
     let sender = format!("postmaster@{name}");
     let request = spf::Request { ip, mail_from: &sender, helo: name.as_str(), receiver: "", time: 0 };
     let evaluation = spf::check_host(&request, spf::Limits::default(), &Dns { context });
-    let span = context.texts(name, RecordType::TXT).ok().and_then(|texts| {
-        texts.list.into_iter().find(is_spf).map(|text| text.text.span)
-    });
+    let span = context
+        .texts(name, RecordType::TXT)
+        .ok()
+        .and_then(|texts| texts.list.into_iter().find(is_spf).map(|text| text.text.span));
     let verdict = match evaluation.result {
         SpfResult::None => SpfVerdict::None,
         SpfResult::Neutral => SpfVerdict::Neutral,
@@ -182,7 +183,8 @@ fn with_record(
     match broken {
         // RFC 7208 section 4.6: an error anywhere ends the check before any term is evaluated, so the record does nothing.
         Some(at) => {
-            let nothing = Missing::absent(Proof::NotStated, Some(at)).noted("receivers do not evaluate a malformed record");
+            let nothing =
+                Missing::absent(Proof::NotStated, Some(at)).noted("receivers do not evaluate a malformed record");
             without_effect(context, facts, &nothing)
         }
         None => facts,
@@ -450,6 +452,12 @@ impl SpfDns for Dns<'_, '_> {
         let Ok(name) = spf::query_name(name) else { return Lookup::NxDomain };
         let texts = self.context.texts(&name, RecordType::TXT).and_then(Texts::all_read);
         match texts.and_then(|texts| texts.holding(is_spf)) {
+            // One more record would make the ones that were read void.
+            Ok(Texts { list, incomplete: Some(missing), .. })
+                if list.iter().filter(|text| is_spf(text)).count() < 2 =>
+            {
+                lookup_without_records(missing)
+            }
             Ok(texts) => Lookup::Found(texts.list.into_iter().map(|text| text.text.bytes).collect()),
             Err(missing) => lookup_without_records(missing),
         }

@@ -31,7 +31,8 @@ struct Published {
 fn published(context: &Context<'_>, name: &Name, labels: &str, kind: &str, is_kind: fn(&str) -> bool) -> Published {
     let of_kind = |text: &TextRecord| is_kind(&text.lossy());
     let texts = context.child(name, labels).and_then(|at| context.texts(&at, RecordType::TXT));
-    let (mut texts, others, incomplete) = match texts.and_then(Texts::all_read).and_then(|texts| texts.holding(of_kind)) {
+    let (mut texts, others, incomplete) = match texts.and_then(Texts::all_read).and_then(|texts| texts.holding(of_kind))
+    {
         Ok(texts) => {
             let other = texts.list.first().map(|text| text.record);
             (texts.list.into_iter().filter(of_kind).collect::<Vec<_>>(), other, texts.incomplete)
@@ -54,7 +55,14 @@ fn published(context: &Context<'_>, name: &Name, labels: &str, kind: &str, is_ki
     match count {
         0 => {
             let missing = Missing::absent(Proof::NotPublished, others);
-            Published { count: fact, text: missing.fact(context.method), only: None, missing, surplus: None, incomplete }
+            Published {
+                count: fact,
+                text: missing.fact(context.method),
+                only: None,
+                missing,
+                surplus: None,
+                incomplete,
+            }
         }
         1 => {
             let only = texts.remove(0);
@@ -124,15 +132,14 @@ pub(super) fn mta_sts(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> Mta
     }
 }
 
-/// Whether `mta-sts.<domain>` resolves (RFC 8461 section 3.3). An alias to a name outside the source counts: it exists.
+/// Whether `mta-sts.<domain>` resolves (RFC 8461 section 3.3). An alias alone is no address: its target may not exist.
 fn policy_host(context: &Context<'_>, name: &Name) -> Fact<bool> {
     let Ok(host) = name.child("mta-sts") else { return context.present(false, None) };
     let alias = context.source.lookup(&host, RecordType::A).aliases.first().map(|alias| alias.span);
-    match (alias, context.addresses(&host)) {
-        (_, Ok(found)) => context.present(true, alias.or(found.span)),
-        (_, Err(missing)) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
-        (Some(span), Err(_)) => context.present(true, Some(span)),
-        (None, Err(missing)) => missing.fact(context.method),
+    match context.addresses(&host) {
+        Ok(found) => context.present(true, alias.or(found.span)),
+        Err(missing) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
+        Err(missing) => missing.fact(context.method),
     }
 }
 

@@ -93,11 +93,21 @@ impl RecordSource for Offline<'_> {
                     aliases.push(alias);
                     // RFC 1034 section 3.6.2: loops are signalled as an error.
                     if seen {
-                        return Answer { aliases, outcome: unknown(Cause::DnsServfail, note, span), wildcard, incomplete: None };
+                        return Answer {
+                            aliases,
+                            outcome: unknown(Cause::DnsServfail, note, span),
+                            wildcard,
+                            incomplete: None,
+                        };
                     }
                     if aliases.len() > ALIAS_LIMIT {
                         let note = format!("more than {ALIAS_LIMIT} aliases follow each other from {name}");
-                        return Answer { aliases, outcome: unknown(Cause::LimitReached, note, span), wildcard, incomplete: None };
+                        return Answer {
+                            aliases,
+                            outcome: unknown(Cause::LimitReached, note, span),
+                            wildcard,
+                            incomplete: None,
+                        };
                     }
                 }
             }

@@ -259,3 +259,24 @@ fn a_zone_that_is_defined_twice_decides_nothing() {
         assert!(decided.is_empty(), "{twice} {decided:#?}");
     }
 }
+
+/// Files seldom show what a public suffix publishes; an organisational domain needs a record of its own in any case.
+#[test]
+fn a_missing_dmarc_record_is_found_without_the_zone_of_the_suffix() {
+    let judge = Judge::new();
+    let records = RECORDS.iter().filter(|(owner, _, _)| *owner != "_dmarc");
+    let text: String = records.map(|record| line(*record)).collect();
+    let verdicts = judge.judge(&[("example.org", text)]);
+    let verdict = |target: &str| verdicts[&(target.to_owned(), "spoofing/dmarc-missing".to_owned())].0;
+    assert_eq!(verdict("example.org"), Verdict::Fail);
+    assert_eq!(verdict("sub.example.org"), Verdict::NotChecked);
+    assert_eq!(verdict("parked.org"), Verdict::NotChecked);
+}
+
+#[test]
+fn case_68_the_demand_for_reject_names_mailing_lists_and_its_source() {
+    let judge = Judge::new();
+    let rule = judge.policy.rules.iter().find(|rule| rule.id == "spoofing/dmarc-not-enforced").unwrap();
+    assert!(rule.references.iter().any(|reference| reference.title == "RFC 9989 section 7.4"));
+    assert!(rule.fix.text.contains("Mailing lists"), "{}", rule.fix.text);
+}

@@ -58,11 +58,9 @@ impl Missing {
         }
     }
 
-    /// The same reason with another proof of absence.
-    pub(super) fn with_proof(mut self, proof: Proof) -> Missing {
-        if let Observed::Absent(existing) = &mut self.observed {
-            *existing = proof;
-        }
+    /// The same reason with a note.
+    pub(super) fn noted(mut self, note: impl Into<Box<str>>) -> Missing {
+        self.note = Some(note.into());
         self
     }
 
@@ -89,13 +87,12 @@ impl Context<'_> {
     }
 
     /// The records of a type at a name, or why there are none.
-    pub(super) fn records(&self, name: &Name, rtype: RecordType) -> Result<Vec<Record>, Missing> {
+    pub(super) fn records(&self, name: &Name, rtype: RecordType) -> Result<RecordSet, Missing> {
         split(self.source.lookup(name, rtype)).1
     }
 
-    /// The texts at a name with the record they came from. Malformed TXT data make the answer unknown, since what they
-    /// would say is not known.
-    pub(super) fn texts(&self, name: &Name, rtype: RecordType) -> Result<Vec<TextRecord>, Missing> {
+    /// The texts at a name with the record they came from.
+    pub(super) fn texts(&self, name: &Name, rtype: RecordType) -> Result<Texts, Missing> {
         self.texts_with_aliases(name, rtype).1
     }
 
@@ -104,22 +101,9 @@ impl Context<'_> {
         &self,
         name: &Name,
         rtype: RecordType,
-    ) -> (Option<(Name, Span)>, Result<Vec<TextRecord>, Missing>) {
+    ) -> (Option<(Name, Span)>, Result<Texts, Missing>) {
         let (alias, records) = split(self.source.lookup(name, rtype));
-        let texts = records.and_then(|records| {
-            let mut texts = Vec::with_capacity(records.len());
-            for record in records {
-                match record.data {
-                    RData::Txt(text) => texts.push(TextRecord { text, record: record.span, ttl: record.ttl }),
-                    RData::Malformed { reason, span } => {
-                        return Err(Missing::unknown(Cause::Parse, reason, Some(span)));
-                    }
-                    _ => {}
-                }
-            }
-            Ok(texts)
-        });
-        (alias, texts)
+        (alias, records.and_then(Texts::new))
     }
 
     /// The name below `name`, or why it cannot exist: a name that would be too long has no records.
@@ -129,35 +113,123 @@ impl Context<'_> {
 
     /// IPv4 and IPv6 addresses of a name. Present when either family has records; absent only when both are proven
     /// absent; otherwise unknown.
-    pub(super) fn addresses(&self, name: &Name) -> Result<(Vec<IpAddr>, Option<Span>), Missing> {
-        let mut addresses = Vec::new();
-        let mut span = None;
-        let mut missing: Option<Missing> = None;
+    pub(super) fn addresses(&self, name: &Name) -> Result<Addresses, Missing> {
+        let mut found = Addresses { list: Vec::new(), span: None, incomplete: None };
+        let mut absent = None;
         for rtype in [RecordType::A, RecordType::AAAA] {
             match self.records(name, rtype) {
-                Ok(records) => {
-                    for record in &records {
-                        match record.data {
-                            RData::A(address, at) => {
-                                addresses.push(IpAddr::V4(address));
-                                span = span.or(Some(at));
-                            }
-                            RData::Aaaa(address, at) => {
-                                addresses.push(IpAddr::V6(address));
-                                span = span.or(Some(at));
-                            }
-                            _ => {}
-                        }
-                    }
+                Ok(set) => found.take(set),
+                Err(missing) if missing.cause().is_some() => {
+                    found.incomplete.get_or_insert(missing);
                 }
-                Err(reason) if missing.as_ref().is_none_or(|known| known.cause().is_none()) => missing = Some(reason),
-                Err(_) => {}
+                Err(missing) => absent = absent.or(Some(missing)),
             }
         }
-        match missing {
-            Some(missing) if addresses.is_empty() => Err(missing),
-            _ if addresses.is_empty() => Err(Missing::absent(Proof::Nodata, None)),
-            _ => Ok((addresses, span)),
+        match (found.list.is_empty(), found.incomplete) {
+            (true, Some(missing)) => Err(missing),
+            (true, None) => Err(absent.unwrap_or_else(|| Missing::absent(Proof::Nodata, None))),
+            (false, incomplete) => Ok(Addresses { incomplete, ..found }),
+        }
+    }
+}
+
+/// The records of one type at one name; at least one.
+#[derive(Debug, Clone)]
+pub(super) struct RecordSet {
+    pub(super) records: Vec<Record>,
+    /// Why there may be more records than these.
+    pub(super) incomplete: Option<Missing>,
+}
+
+impl RecordSet {
+    /// Place of the first record.
+    pub(super) fn first(&self) -> Option<Span> {
+        self.records.first().map(|record| record.span)
+    }
+
+    /// Why not everything is known that the set holds: a record that cannot be read, or more records than were read.
+    pub(super) fn doubt(&self) -> Option<Missing> {
+        self.records.iter().find_map(malformed).or_else(|| self.incomplete.clone())
+    }
+}
+
+/// Why the data of a record are not known, if they cannot be read.
+pub(super) fn malformed(record: &Record) -> Option<Missing> {
+    match &record.data {
+        RData::Malformed { reason, span } => Some(Missing::unknown(Cause::Parse, reason.as_str(), Some(*span))),
+        _ => None,
+    }
+}
+
+/// The addresses of a name; at least one.
+pub(super) struct Addresses {
+    pub(super) list: Vec<IpAddr>,
+    /// Place of the first one.
+    pub(super) span: Option<Span>,
+    /// Why there may be more addresses than these.
+    pub(super) incomplete: Option<Missing>,
+}
+
+impl Addresses {
+    fn take(&mut self, set: RecordSet) {
+        if self.incomplete.is_none() {
+            self.incomplete = set.doubt();
+        }
+        for record in set.records {
+            let (address, at) = match record.data {
+                RData::A(address, at) => (IpAddr::V4(address), at),
+                RData::Aaaa(address, at) => (IpAddr::V6(address), at),
+                _ => continue,
+            };
+            self.list.push(address);
+            self.span = self.span.or(Some(at));
+        }
+    }
+}
+
+/// The TXT values at one name that can be read. There may be none, when the set is incomplete or not all can be read.
+#[derive(Debug, Clone)]
+pub(super) struct Texts {
+    pub(super) list: Vec<TextRecord>,
+    /// A record that is there and cannot be read.
+    pub(super) unread: Option<Missing>,
+    /// Why there may be more records than were read.
+    pub(super) incomplete: Option<Missing>,
+}
+
+impl Texts {
+    fn new(set: RecordSet) -> Result<Texts, Missing> {
+        let mut texts = Texts { list: Vec::with_capacity(set.records.len()), unread: None, incomplete: set.incomplete };
+        for record in set.records {
+            if let Some(missing) = malformed(&record) {
+                texts.unread.get_or_insert(missing);
+            } else if let RData::Txt(text) = record.data {
+                texts.list.push(TextRecord { text, record: record.span, ttl: record.ttl });
+            }
+        }
+        match texts.unread {
+            Some(missing) if texts.list.is_empty() => Err(missing),
+            _ => Ok(texts),
+        }
+    }
+
+    /// The texts, where each of them can be read: at names that hold one kind of record, one that cannot be read is
+    /// probably of that kind.
+    pub(super) fn all_read(self) -> Result<Texts, Missing> {
+        match self.unread {
+            Some(missing) => Err(missing),
+            None => Ok(self),
+        }
+    }
+
+    /// The texts, where at least one is of a kind, or it is certain that none is.
+    pub(super) fn holding(self, is_kind: impl Fn(&TextRecord) -> bool) -> Result<Texts, Missing> {
+        if self.list.iter().any(is_kind) {
+            return Ok(self);
+        }
+        match self.unread.clone().or_else(|| self.incomplete.clone()) {
+            Some(missing) => Err(missing),
+            None => Ok(self),
         }
     }
 }
@@ -178,11 +250,14 @@ impl TextRecord {
 }
 
 /// Splits an answer into the first alias followed, and the records or why there are none.
-pub(super) fn split(answer: Answer) -> (Option<(Name, Span)>, Result<Vec<Record>, Missing>) {
+pub(super) fn split(answer: Answer) -> (Option<(Name, Span)>, Result<RecordSet, Missing>) {
     let alias_span = answer.aliases.first().map(|alias| alias.span);
     let alias = answer.aliases.into_iter().next().map(|alias| (alias.target, alias.span));
     let records = match answer.outcome {
-        Outcome::Records(records) => Ok(records),
+        Outcome::Records(records) => {
+            let incomplete = answer.incomplete.map(|why| Missing::unknown(why.cause, why.note, Some(why.span)));
+            Ok(RecordSet { records, incomplete })
+        }
         Outcome::Absent { proof, span } => Err(Missing::absent(proof, span)),
         Outcome::Unknown { cause, note, span } => Err(Missing::unknown(cause, note, span.or(alias_span))),
     };

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use crate::diag::Span;
 use crate::facts::domain::{DkimFacts, DkimKeyFacts, DkimKeyType, List};
-use crate::facts::{Cause, Fact, Observed, Proof};
+use crate::facts::{Cause, Fact, Method, Observed, Proof};
 use crate::mail::Name;
 use crate::mail::dkim::{self, Key, KeyType};
 use crate::sources::RecordType;
 
 use super::Context;
-use super::context::{Missing, TextRecord};
+use super::context::{Missing, TextRecord, Texts};
 
 /// Facts about the DKIM keys of a domain.
 pub(super) fn collect(context: &Context<'_>, name: &Name) -> DkimFacts {
@@ -28,24 +28,34 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DkimFacts {
         selectors.extend(found.iter().cloned());
     }
     let mut rows = Vec::with_capacity(selectors.len());
-    let mut absent = Vec::new();
+    let mut missing_selectors = Vec::new();
     let mut unknown_selector = None;
     for selector in selectors {
         match key(context, &parent, &selector) {
             Selector::Key(row) => rows.push(*row),
-            Selector::Nothing => absent.push(selector),
-            Selector::Unknown(missing) => {
-                rows.push(unknown_row(context, &selector, &missing));
-                unknown_selector.get_or_insert(missing);
+            Selector::Nothing if expected.contains(&selector) => missing_selectors.push(selector),
+            Selector::Nothing => {}
+            Selector::Unknown { missing, alias } => {
+                rows.push(unknown_row(context, Some(&selector), alias, &missing));
+                if expected.contains(&selector) {
+                    unknown_selector.get_or_insert(missing);
+                }
             }
         }
     }
+    // Files that hold the zone and cannot list its names hide selectors.
+    if let Err(missing) = &enumerated
+        && context.method == Method::DnsFile
+        && !rows.is_empty()
+        && context.source.zone_of(&parent).is_some()
+    {
+        rows.push(unknown_row(context, None, None, missing));
+    }
     let anchor = rows.iter().find_map(|row| row.selector.from.span).or(soa_span(context, name));
-    let missing_selectors: Vec<String> = absent.into_iter().filter(|selector| expected.contains(selector)).collect();
     DkimFacts {
         usable: usable(context, &rows, &enumerated, anchor),
         missing_selectors: match unknown_selector {
-            Some(missing) if missing_selectors.is_empty() && !expected.is_empty() => missing.fact(context.method),
+            Some(missing) if missing_selectors.is_empty() => missing.fact(context.method),
             _ => context.present(missing_selectors, anchor),
         },
         wildcard: wildcard(context, &parent),
@@ -62,7 +72,11 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DkimFacts {
 enum Selector {
     Key(Box<DkimKeyFacts>),
     Nothing,
-    Unknown(Missing),
+    /// The alias is known even where its target is not.
+    Unknown {
+        missing: Missing,
+        alias: Option<(Name, Span)>,
+    },
 }
 
 /// Labels of the selectors below `_domainkey`, as far as the source can enumerate them.
@@ -87,9 +101,10 @@ fn enumerate(context: &Context<'_>, parent: &Name) -> Result<Vec<String>, Missin
 fn key(context: &Context<'_>, parent: &Name, selector: &str) -> Selector {
     let Ok(name) = parent.child(selector) else { return Selector::Nothing };
     let (alias, texts) = context.texts_with_aliases(&name, RecordType::TXT);
-    let texts = match texts {
+    let looks_like_key = |text: &TextRecord| dkim::looks_like_key(&text.lossy());
+    let texts = match texts.and_then(Texts::all_read).and_then(|texts| texts.holding(looks_like_key)) {
         Ok(texts) => texts,
-        Err(missing) if missing.cause().is_some() => return Selector::Unknown(missing),
+        Err(missing) if missing.cause().is_some() => return Selector::Unknown { missing, alias },
         Err(missing) => match alias {
             // An alias to a name that does not exist is published, and gives no key.
             Some((target, span)) => {
@@ -99,10 +114,14 @@ fn key(context: &Context<'_>, parent: &Name, selector: &str) -> Selector {
         },
     };
     // RFC 6376 section 3.6.2.2: several records give undefined results; other TXT records at the name count as well.
-    let Some(text) = texts.iter().find(|text| dkim::looks_like_key(&text.lossy())).or(texts.first()) else {
+    let Some(text) = texts.list.iter().find(|text| looks_like_key(text)).or(texts.list.first()) else {
         return Selector::Nothing;
     };
-    Selector::Key(Box::new(row(context, selector, alias, text, texts.len())))
+    let record_count = match &texts.incomplete {
+        Some(missing) if texts.list.len() == 1 => missing.fact(context.method),
+        _ => context.present(i64::try_from(texts.list.len()).unwrap_or(i64::MAX), Some(text.record)),
+    };
+    Selector::Key(Box::new(row(context, selector, alias, text, record_count)))
 }
 
 fn row(
@@ -110,16 +129,20 @@ fn row(
     selector: &str,
     alias: Option<(Name, Span)>,
     text: &TextRecord,
-    records: usize,
+    record_count: Fact<i64>,
 ) -> DkimKeyFacts {
     let value = text.lossy();
     let key = dkim::parse(&value);
     let whole = Some(text.text.span);
-    let at = |range: &Option<std::ops::Range<usize>>| range.clone().map(|range| text.text.place(range)).or(whole);
+    let at = |range: &Option<std::ops::Range<usize>>| {
+        // An empty value has no characters to point at.
+        let range = range.clone().filter(|range| !range.is_empty());
+        range.map(|range| text.text.place(range)).or(whole)
+    };
     let nothing = || Missing::absent(Proof::NotStated, whole);
     DkimKeyFacts {
         selector: context.present(selector.to_owned(), Some(text.record)),
-        record_count: context.present(i64::try_from(records).unwrap_or(i64::MAX), Some(text.record)),
+        record_count,
         valid: context.present(key.problems.is_empty(), problem_span(&key, text).or(whole)),
         error: match key.problems.first() {
             Some(problem) => context.present(problem.reason.clone(), problem_span(&key, text)),
@@ -173,10 +196,18 @@ fn dangling(context: &Context<'_>, selector: &str, target: Name, span: Span, mis
     }
 }
 
-/// A selector that exists and whose record is not known.
-fn unknown_row(context: &Context<'_>, selector: &str, missing: &Missing) -> DkimKeyFacts {
+/// A selector that may exist and whose record is not known; without a name, any selector.
+fn unknown_row(
+    context: &Context<'_>,
+    selector: Option<&str>,
+    alias: Option<(Name, Span)>,
+    missing: &Missing,
+) -> DkimKeyFacts {
     DkimKeyFacts {
-        selector: context.present(selector.to_owned(), missing.span),
+        selector: match selector {
+            Some(selector) => context.present(selector.to_owned(), missing.span),
+            None => missing.fact(context.method),
+        },
         record_count: missing.fact(context.method),
         text: missing.fact(context.method),
         valid: missing.fact(context.method),
@@ -187,7 +218,10 @@ fn unknown_row(context: &Context<'_>, selector: &str, missing: &Missing) -> Dkim
         testing: missing.fact(context.method),
         sha1: missing.fact(context.method),
         email: missing.fact(context.method),
-        cname: missing.fact(context.method),
+        cname: match alias {
+            Some((target, span)) => context.present(target, Some(span)),
+            None => missing.fact(context.method),
+        },
     }
 }
 
@@ -200,23 +234,38 @@ fn usable(
 ) -> Fact<bool> {
     let mut unknown: Option<&DkimKeyFacts> = None;
     for row in rows {
+        // RFC 6376 section 3.6.2.2: what verifiers do with several records is undefined, so none of them protects.
+        if matches!(row.record_count.observed, Observed::Present(2..)) {
+            continue;
+        }
+        if matches!(row.record_count.observed, Observed::Unknown(_)) {
+            unknown.get_or_insert(row);
+            continue;
+        }
         match (&row.valid.observed, &row.revoked.observed, &row.testing.observed, &row.email.observed) {
             // RFC 6376 section 3.6.1: revoked keys and keys in test mode protect nothing.
             (Observed::Present(true), Observed::Present(false), Observed::Present(false), Observed::Present(true)) => {
                 return context.present(true, row.selector.from.span);
             }
-            (Observed::Unknown(_), ..) => unknown = Some(row),
+            (Observed::Unknown(_), ..) => {
+                unknown.get_or_insert(row);
+            }
             _ => {}
         }
     }
     match (unknown, enumerated) {
-        (Some(row), _) => Fact {
-            observed: match row.valid.observed {
-                Observed::Unknown(cause) => Observed::Unknown(cause),
-                Observed::Present(_) | Observed::Absent(_) => Observed::Unknown(Cause::NotCollected),
-            },
-            from: row.valid.from.clone(),
-        },
+        (Some(row), _) => {
+            let from = if matches!(row.valid.observed, Observed::Unknown(_)) {
+                &row.valid.from
+            } else {
+                &row.record_count.from
+            };
+            let cause = match (&row.valid.observed, &row.record_count.observed) {
+                (Observed::Unknown(cause), _) | (_, Observed::Unknown(cause)) => *cause,
+                _ => Cause::NotCollected,
+            };
+            Fact { observed: Observed::Unknown(cause), from: from.clone() }
+        }
         (None, Ok(_)) => context.present(false, anchor),
         (None, Err(missing)) => missing.fact(context.method),
     }
@@ -226,7 +275,7 @@ fn usable(
 fn wildcard(context: &Context<'_>, parent: &Name) -> Fact<bool> {
     let Ok(star) = parent.child("*") else { return context.present(false, None) };
     match context.records(&star, RecordType::TXT) {
-        Ok(records) => context.present(true, records.first().map(|record| record.span)),
+        Ok(set) => context.present(true, set.first()),
         Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
         Err(missing) => missing.fact(context.method),
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 use crate::diag::Span;
 use crate::facts::domain::{Alignment, DmarcFacts, DmarcPolicy, List, ReportAddressFacts};
 use crate::facts::{Cause, Fact, Method, Observed, Proof};
-use crate::mail::dmarc::record::{Field, PublicSuffix, ReportList};
+use crate::mail::dmarc::record::{self, Field, PublicSuffix, ReportList};
 use crate::mail::dmarc::report::{self, ReportUri};
 use crate::mail::dmarc::walk::{OrgDomain, Own};
 use crate::mail::dmarc::{self, Applied, Discovery, DmarcDns, DmarcLookup, Outcome, Policy, ReportTarget};
@@ -19,11 +19,11 @@ use crate::mail::{Name, suffix};
 use crate::sources::RecordType;
 
 use super::Context;
-use super::context::{Missing, TextRecord};
+use super::context::{Missing, TextRecord, Texts};
 
 /// Facts about the DMARC record that applies to a domain.
 pub(super) fn collect(context: &Context<'_>, name: &Name) -> DmarcFacts {
-    let dns = Dns::new(context);
+    let dns = Dns::new(context, name);
     let discovery = dmarc::discover(name, &dns);
     let own = own(context, name, &dns, &discovery);
     let mut facts = match applied(&dns, name, &discovery.applied) {
@@ -79,13 +79,19 @@ fn own(context: &Context<'_>, name: &Name, dns: &Dns<'_, '_>, discovery: &Discov
     };
     let span = |index: &usize| dns.text(name, *index).map(|text| text.text.span);
     let last = records.records.last().and_then(span).or(absence.span);
-    let count = context.present(i64::try_from(records.records.len()).unwrap_or(i64::MAX), last);
+    let incomplete = dns.incomplete(name);
+    let count = match &incomplete {
+        // More records would not change the verdict on two.
+        Some(missing) if records.records.len() < 2 => missing.fact(context.method),
+        _ => context.present(i64::try_from(records.records.len()).unwrap_or(i64::MAX), last),
+    };
     let texts = records.near_misses.iter().filter_map(|miss| dns.text(name, miss.index)).map(|text| text.lossy());
     let first = records.near_misses.first();
     let near = context.present(texts.collect(), first.and_then(|miss| span(&miss.index)).or(last));
-    match first {
-        Some(miss) => (count, near.with_note(miss.reason)),
-        None => (count, near),
+    match (first, incomplete) {
+        (Some(miss), _) => (count, near.with_note(miss.reason)),
+        (None, Some(missing)) => (count, missing.fact(context.method)),
+        (None, None) => (count, near),
     }
 }
 
@@ -268,7 +274,7 @@ fn external(context: &Context<'_>, record_domain: &Name, domain: &Name, at: Opti
         return context.present(false, at);
     }
     let org = |name: &Name| {
-        let dns = Dns::new(context);
+        let dns = Dns::new(context, name);
         let discovery = dmarc::discover(name, &dns);
         match org_domain(context, &dns, &discovery).observed {
             Observed::Present(walk) => Some(walk),
@@ -284,9 +290,10 @@ fn authorised(context: &Context<'_>, record_domain: &Name, domain: &Name, at: Op
     let Ok(name) = report::report_authorisation_name(record_domain, domain) else {
         return context.present(false, at).with_note("the name of the authorisation record would be too long");
     };
-    match context.texts(&name, RecordType::TXT) {
+    let is_authorisation = |text: &TextRecord| report::is_report_authorisation(&text.lossy());
+    match context.texts(&name, RecordType::TXT).and_then(|texts| texts.holding(is_authorisation)) {
         Ok(texts) => {
-            let found = texts.iter().any(|text| report::is_report_authorisation(&text.lossy()));
+            let found = texts.list.iter().any(is_authorisation);
             context.present(found, at).with_note(name.as_str())
         }
         Err(missing) if missing.cause().is_none() => context.present(false, at).with_note(name.as_str()),
@@ -343,14 +350,16 @@ fn without_record(context: &Context<'_>, missing: &Missing) -> DmarcFacts {
 /// The record source as the tree walk sees it; remembers what was read, so that results find their records again.
 struct Dns<'a, 'c> {
     context: &'a Context<'c>,
-    asked: RefCell<Vec<(Name, Result<Vec<TextRecord>, Missing>)>>,
+    /// The domain that the walk starts from.
+    start: Name,
+    asked: RefCell<Vec<(Name, Result<Texts, Missing>)>>,
     /// The public suffix whose record is not known, and why.
     suffix: RefCell<Option<(Name, Missing)>>,
 }
 
 impl<'a, 'c> Dns<'a, 'c> {
-    fn new(context: &'a Context<'c>) -> Self {
-        Dns { context, asked: RefCell::new(Vec::new()), suffix: RefCell::new(None) }
+    fn new(context: &'a Context<'c>, start: &Name) -> Self {
+        Dns { context, start: start.clone(), asked: RefCell::new(Vec::new()), suffix: RefCell::new(None) }
     }
 
     /// The TXT record of an index that the walk returned.
@@ -358,7 +367,7 @@ impl<'a, 'c> Dns<'a, 'c> {
         let name = domain.child("_dmarc").ok()?;
         let asked = self.asked.borrow();
         let (_, texts) = asked.iter().find(|(known, _)| *known == name)?;
-        texts.as_ref().ok()?.get(index).cloned()
+        texts.as_ref().ok()?.list.get(index).cloned()
     }
 
     /// Why a name that was asked for has no known answer.
@@ -376,9 +385,17 @@ impl<'a, 'c> Dns<'a, 'c> {
         let at = name.child("_dmarc").ok();
         match asked.iter().find(|(known, _)| Some(known) == at.as_ref()) {
             Some((_, Err(missing))) => missing.clone(),
-            Some((_, Ok(texts))) => Missing::absent(Proof::NotPublished, texts.first().map(|text| text.record)),
+            Some((_, Ok(texts))) => Missing::absent(Proof::NotPublished, texts.list.first().map(|text| text.record)),
             None => Missing::absent(Proof::Nxdomain, None),
         }
+    }
+
+    /// Why there may be more records at the domain than were read.
+    fn incomplete(&self, domain: &Name) -> Option<Missing> {
+        let name = domain.child("_dmarc").ok()?;
+        let asked = self.asked.borrow();
+        let (_, texts) = asked.iter().find(|(known, _)| *known == name)?;
+        texts.as_ref().ok()?.incomplete.clone()
     }
 
     /// Why it is not known that no record applies: a public suffix may publish one for all its domains.
@@ -397,9 +414,11 @@ impl<'a, 'c> Dns<'a, 'c> {
 
 impl DmarcDns for Dns<'_, '_> {
     fn txt(&self, name: &Name) -> DmarcLookup {
-        let answer = self.context.texts(name, RecordType::TXT);
+        let is_dmarc = |text: &TextRecord| record::is_dmarc(&text.lossy());
+        let answer = self.context.texts(name, RecordType::TXT).and_then(Texts::all_read);
+        let answer = answer.and_then(|texts| texts.holding(is_dmarc));
         let lookup = match &answer {
-            Ok(texts) => DmarcLookup::Found(texts.iter().map(TextRecord::lossy).collect()),
+            Ok(texts) => DmarcLookup::Found(texts.list.iter().map(TextRecord::lossy).collect()),
             Err(missing) => match missing.observed {
                 Observed::Present(never) => match never {},
                 Observed::Absent(Proof::Nxdomain) => DmarcLookup::NxDomain,
@@ -416,10 +435,12 @@ impl DmarcDns for Dns<'_, '_> {
 }
 
 impl Dns<'_, '_> {
-    /// Whether a name is the DMARC name of a public suffix; remembers the first one.
+    /// Whether a name is the DMARC name of a public suffix above the domain, outside the source; remembers the first one.
     fn is_suffix_record(&self, name: &Name, missing: &Missing) -> bool {
         let Some(domain) = name.parent() else { return false };
-        if !suffix::is_public_suffix(&domain) {
+        // A suffix whose zone is at hand is like any other name: what stands there and cannot be read is not known.
+        if domain == self.start || !suffix::is_public_suffix(&domain) || self.context.source.zone_of(&domain).is_some()
+        {
             return false;
         }
         let mut remembered = self.suffix.borrow_mut();

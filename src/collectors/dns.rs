@@ -9,7 +9,7 @@ use crate::mail::{Name, mx, special, spf};
 use crate::sources::{Outcome, RData, Record, RecordType};
 
 use super::Context;
-use super::context::Missing;
+use super::context::{Addresses, Missing, RecordSet, TextRecord, malformed, split};
 
 /// Record types whose presence beside a CNAME is looked for (RFC 1034 section 3.6.2).
 const BESIDE_CNAME: [RecordType; 6] =
@@ -21,17 +21,14 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
     let exchangers = context.records(name, RecordType::MX);
     let addresses = addresses(context, name);
     let (cname, cname_mixed) = cname(context, name);
-    let rows = exchangers.as_ref().map(|records| mx_rows(context, records, zone.as_ref()));
+    let rows = exchangers.as_ref().map(|set| mx_rows(context, set, zone.as_ref()));
     DnsFacts {
         null_mx: null_mx(context, &exchangers),
         null_mx_mixed: null_mx_mixed(context, &exchangers),
         implicit_mx: implicit_mx(context, &exchangers, &addresses),
         undotted: undotted(context, &rows),
         mx: match rows {
-            Ok(rows) => {
-                let span = exchangers.as_ref().ok().and_then(|records| records.first()).map(|record| record.span);
-                context.present(List(rows), span)
-            }
+            Ok(rows) => context.present(List(rows), exchangers.as_ref().ok().and_then(RecordSet::first)),
             Err(missing) => missing.fact(context.method),
         },
         addresses,
@@ -45,30 +42,28 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
     }
 }
 
-/// One row per MX record, in order of preference and name.
-fn mx_rows(context: &Context<'_>, records: &[Record], zone: Option<&Name>) -> Vec<MxFacts> {
-    let mut rows: Vec<(u16, MxFacts)> = Vec::with_capacity(records.len());
-    for record in records {
-        let RData::Mx { preference, exchange, span, relative } = &record.data else {
-            rows.push((u16::MAX, malformed_mx(record)));
-            continue;
-        };
-        rows.push((*preference, mx_row(context, *preference, exchange, *span, *relative, zone)));
+/// One row per MX record, in order of preference and name. Records that cannot be read, and those that may exist beside
+/// the ones that were read, are rows without known facts at the end.
+fn mx_rows(context: &Context<'_>, set: &RecordSet, zone: Option<&Name>) -> Vec<MxFacts> {
+    let mut rows: Vec<(u16, MxFacts)> = Vec::with_capacity(set.records.len());
+    let mut hidden = Vec::new();
+    for record in &set.records {
+        match &record.data {
+            RData::Mx { preference, exchange, span, relative } => {
+                rows.push((*preference, mx_row(context, *preference, exchange, *span, *relative, zone)));
+            }
+            _ => hidden.extend(malformed(record).map(|missing| unknown_mx(context, &missing))),
+        }
     }
+    hidden.extend(set.incomplete.iter().map(|missing| unknown_mx(context, missing)));
     rows.sort_by(|(a, left), (b, right)| {
         a.cmp(b).then_with(|| left.host.observed.present().cmp(&right.host.observed.present()))
     });
-    rows.into_iter().map(|(_, row)| row).collect()
+    rows.into_iter().map(|(_, row)| row).chain(hidden).collect()
 }
 
-/// A row for an MX record whose data cannot be read: every fact of it is unknown.
-fn malformed_mx(record: &Record) -> MxFacts {
-    let (reason, span) = match &record.data {
-        RData::Malformed { reason, span } => (reason.as_str(), *span),
-        _ => ("unexpected data", record.span),
-    };
-    let missing = Missing::unknown(Cause::Parse, reason, Some(span));
-    let method = crate::facts::Method::DnsFile;
+fn unknown_mx(context: &Context<'_>, missing: &Missing) -> MxFacts {
+    let method = context.method;
     MxFacts {
         host: missing.fact(method),
         preference: missing.fact(method),
@@ -128,9 +123,13 @@ fn target_addresses(
         (None, Outcome::Records(_) | Outcome::Absent { .. }) => context.present(false, Some(span)),
     };
     match context.addresses(host) {
-        Ok((addresses, at)) => {
-            let special: Vec<IpAddr> = addresses.iter().copied().filter(|ip| special::is_special(*ip)).collect();
-            (cname, context.present(addresses, at), context.present(special, at))
+        Ok(Addresses { list, span: at, incomplete }) => {
+            let special: Vec<IpAddr> = list.iter().copied().filter(|ip| special::is_special(*ip)).collect();
+            let special = match incomplete {
+                Some(missing) if special.is_empty() => missing.fact(context.method),
+                _ => context.present(special, at),
+            };
+            (cname, context.present(list, at), special)
         }
         Err(mut missing) => {
             missing.span = Some(span);
@@ -139,42 +138,47 @@ fn target_addresses(
     }
 }
 
-fn null_mx(context: &Context<'_>, exchangers: &Result<Vec<Record>, Missing>) -> Fact<bool> {
+fn null_mx(context: &Context<'_>, exchangers: &Result<RecordSet, Missing>) -> Fact<bool> {
     match exchangers {
-        Ok(records) => {
-            let null = records.iter().find(|record| is_null(record));
-            context.present(null.is_some(), Some(null.unwrap_or(&records[0]).span))
-        }
+        Ok(set) => match (null_record(set), set.doubt()) {
+            (Some(span), _) => context.present(true, Some(span)),
+            (None, Some(missing)) => missing.fact(context.method),
+            (None, None) => context.present(false, set.first()),
+        },
         Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
         Err(missing) => missing.fact(context.method),
     }
 }
 
 /// RFC 7505 section 3: a domain that publishes a null MX must not publish any other MX record.
-fn null_mx_mixed(context: &Context<'_>, exchangers: &Result<Vec<Record>, Missing>) -> Fact<bool> {
+fn null_mx_mixed(context: &Context<'_>, exchangers: &Result<RecordSet, Missing>) -> Fact<bool> {
     match exchangers {
-        Ok(records) => {
-            let null = records.iter().find(|record| is_null(record));
-            let mixed = null.is_some() && records.len() > 1;
-            context.present(mixed, Some(null.unwrap_or(&records[0]).span))
-        }
+        Ok(set) => match (null_record(set), set.doubt()) {
+            (Some(span), _) if set.records.len() > 1 => context.present(true, Some(span)),
+            // One record that is there alone is not beside another, whatever it says.
+            (null, Some(missing)) if set.incomplete.is_some() || (null.is_none() && set.records.len() > 1) => {
+                missing.fact(context.method)
+            }
+            (null, _) => context.present(false, null.or(set.first())),
+        },
         Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
         Err(missing) => missing.fact(context.method),
     }
 }
 
-fn is_null(record: &Record) -> bool {
-    matches!(&record.data, RData::Mx { exchange, .. } if exchange.is_root())
+fn null_record(set: &RecordSet) -> Option<Span> {
+    let is_null = |record: &&Record| matches!(&record.data, RData::Mx { exchange, .. } if exchange.is_root());
+    set.records.iter().find(is_null).map(|record| record.span)
 }
 
 /// RFC 5321 section 5.1: without MX records, the domain's own address is treated as its mail exchanger.
 fn implicit_mx(
     context: &Context<'_>,
-    exchangers: &Result<Vec<Record>, Missing>,
+    exchangers: &Result<RecordSet, Missing>,
     addresses: &Fact<Vec<IpAddr>>,
 ) -> Fact<bool> {
     match exchangers {
-        Ok(records) => context.present(false, records.first().map(|record| record.span)),
+        Ok(set) => context.present(false, set.first()),
         Err(missing) if missing.cause().is_some() => missing.fact(context.method),
         Err(_) => Fact {
             observed: match &addresses.observed {
@@ -192,7 +196,12 @@ fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fac
         Ok(rows) => {
             let mut span = None;
             let mut names = Vec::new();
+            let mut unknown = None;
             for row in rows {
+                if let Observed::Unknown(cause) = row.undotted.observed {
+                    unknown =
+                        unknown.or(Some(Fact { observed: Observed::Unknown(cause), from: row.undotted.from.clone() }));
+                }
                 if row.undotted.observed.present() == Some(&true)
                     && let Some(host) = row.host.observed.present()
                 {
@@ -200,7 +209,10 @@ fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fac
                     span = span.or(row.host.from.span);
                 }
             }
-            context.present(names, span)
+            match unknown {
+                Some(fact) if names.is_empty() => fact,
+                _ => context.present(names, span),
+            }
         }
         Err(missing) if missing.cause().is_none() => context.present(Vec::new(), missing.span),
         Err(missing) => missing.fact(context.method),
@@ -209,67 +221,82 @@ fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fac
 
 fn addresses(context: &Context<'_>, name: &Name) -> Fact<Vec<IpAddr>> {
     match context.addresses(name) {
-        Ok((addresses, span)) => context.present(addresses, span),
+        Ok(found) => context.present(found.list, found.span),
         Err(missing) => missing.fact(context.method),
     }
 }
 
 /// The CNAME at the domain, and whether it stands beside other records.
 fn cname(context: &Context<'_>, name: &Name) -> (Fact<Name>, Fact<bool>) {
-    let records = match context.records(name, RecordType::CNAME) {
-        Ok(records) => records,
+    let set = match context.records(name, RecordType::CNAME) {
+        Ok(set) => set,
         Err(missing) if missing.cause().is_none() => {
             return (missing.fact(context.method), context.present(false, missing.span));
         }
         Err(missing) => return (missing.fact(context.method), missing.fact(context.method)),
     };
-    let Some((target, span)) = records.iter().find_map(|record| match &record.data {
+    let target = set.records.iter().find_map(|record| match &record.data {
         RData::Cname(target, span) => Some((target.clone(), *span)),
         _ => None,
-    }) else {
-        let missing = Missing::unknown(Cause::Parse, "the CNAME record cannot be read", Some(records[0].span));
+    });
+    let Some((target, span)) = target else {
+        let missing = Missing::unknown(Cause::Parse, "the CNAME record cannot be read", set.first());
         return (missing.fact(context.method), missing.fact(context.method));
     };
-    // A server would follow the alias, so records beside it are those whose owner is the alias itself.
-    let beside = BESIDE_CNAME.iter().find_map(|rtype| {
-        let answer = context.source.lookup(name, *rtype);
-        match answer.outcome {
-            Outcome::Records(records) => {
-                records.into_iter().find(|record| record.owner == *name).map(|record| record.span)
-            }
-            Outcome::Absent { .. } | Outcome::Unknown { .. } => None,
+    (context.present(target, Some(span)), cname_mixed(context, name, &set, span))
+}
+
+fn cname_mixed(context: &Context<'_>, name: &Name, set: &RecordSet, span: Span) -> Fact<bool> {
+    // RFC 2181 section 10.1: a second alias is another record, too.
+    if let Some(second) = set.records.get(1) {
+        return context.present(true, Some(second.span));
+    }
+    let mut unknown = set.incomplete.clone();
+    for rtype in BESIDE_CNAME {
+        // Where the type does not stand at the name itself, the alias is followed.
+        let (None, beside) = split(context.source.lookup(name, rtype)) else { continue };
+        match beside {
+            Ok(beside) => return context.present(true, beside.first()),
+            Err(missing) if missing.cause().is_some() => unknown = unknown.or(Some(missing)),
+            Err(_) => {}
         }
-    });
-    (context.present(target, Some(span)), context.present(beside.is_some(), beside.or(Some(span))))
+    }
+    match unknown {
+        Some(missing) => missing.fact(context.method),
+        None => context.present(false, Some(span)),
+    }
 }
 
 fn name_servers(context: &Context<'_>, zone: &Name) -> Fact<List<NsFacts>> {
-    let records = match context.records(zone, RecordType::NS) {
-        Ok(records) => records,
+    let set = match context.records(zone, RecordType::NS) {
+        Ok(set) => set,
         Err(missing) => return missing.fact(context.method),
     };
-    let span = records.first().map(|record| record.span);
-    let mut rows: Vec<NsFacts> = Vec::with_capacity(records.len());
-    for record in &records {
-        let RData::Ns(host, at) = &record.data else {
-            let missing = Missing::unknown(Cause::Parse, "the NS record cannot be read", Some(record.span));
-            rows.push(NsFacts {
-                host: missing.fact(context.method),
-                cname: missing.fact(context.method),
-                addresses: missing.fact(context.method),
-            });
-            continue;
-        };
-        let (cname, addresses, _) = target_addresses(context, host, *at);
-        rows.push(NsFacts { host: context.present(host.clone(), Some(*at)), cname, addresses });
+    let unknown = |missing: &Missing| NsFacts {
+        host: missing.fact(context.method),
+        cname: missing.fact(context.method),
+        addresses: missing.fact(context.method),
+    };
+    let mut rows: Vec<NsFacts> = Vec::with_capacity(set.records.len());
+    let mut hidden = Vec::new();
+    for record in &set.records {
+        match &record.data {
+            RData::Ns(host, at) => {
+                let (cname, addresses, _) = target_addresses(context, host, *at);
+                rows.push(NsFacts { host: context.present(host.clone(), Some(*at)), cname, addresses });
+            }
+            _ => hidden.extend(malformed(record).as_ref().map(unknown)),
+        }
     }
+    hidden.extend(set.incomplete.as_ref().map(unknown));
     rows.sort_by(|left, right| left.host.observed.present().cmp(&right.host.observed.present()));
-    context.present(List(rows), span)
+    rows.extend(hidden);
+    context.present(List(rows), set.first())
 }
 
 fn soa(context: &Context<'_>, zone: &Name) -> SoaFacts {
     let missing = match context.records(zone, RecordType::SOA) {
-        Ok(records) => {
+        Ok(RecordSet { records, .. }) => {
             if let Some(Record { data: RData::Soa(soa), .. }) = records.first() {
                 let [mname, rname, serial, refresh, retry, expire, minimum] = soa.spans.map(Some);
                 let seconds = |value: u32, span| context.present(Seconds(i64::from(value)), span);
@@ -306,7 +333,7 @@ fn soa(context: &Context<'_>, zone: &Name) -> SoaFacts {
 fn wildcard(context: &Context<'_>, name: &Name, rtype: RecordType) -> Fact<bool> {
     let Ok(star) = name.child("*") else { return context.present(false, None) };
     match context.records(&star, rtype) {
-        Ok(records) => context.present(true, records.first().map(|record| record.span)),
+        Ok(set) => context.present(true, set.first()),
         Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
         Err(missing) => missing.fact(context.method),
     }
@@ -322,23 +349,28 @@ pub(super) fn with_mail_ttl(mut dns: DnsFacts, context: &Context<'_>, name: &Nam
             smallest = Some((ttl, span));
         }
     };
-    let mut missing = None;
+    let mut unknown = None;
     match context.records(name, RecordType::MX) {
-        Ok(records) => records.iter().for_each(|record| note(record.ttl, record.span)),
-        Err(reason) => missing = Some(reason),
+        Ok(set) => set.records.iter().for_each(|record| note(record.ttl, record.span)),
+        Err(missing) => unknown = missing.cause().map(|_| missing),
     }
-    if let Ok(texts) = context.texts(name, RecordType::TXT) {
-        texts.iter().filter(|text| spf::is_spf_version(&text.text.bytes)).for_each(|text| note(text.ttl, text.record));
+    match context.texts(name, RecordType::TXT).and_then(|texts| texts.holding(is_spf)) {
+        Ok(texts) => texts.list.iter().filter(|text| is_spf(text)).for_each(|text| note(text.ttl, text.record)),
+        Err(missing) => unknown = unknown.or(missing.cause().map(|_| missing)),
     }
-    if let Ok(at) = name.child("_dmarc")
-        && let Ok(texts) = context.texts(&at, RecordType::TXT)
-    {
-        texts.iter().for_each(|text| note(text.ttl, text.record));
+    match context.child(name, "_dmarc").and_then(|at| context.texts(&at, RecordType::TXT)) {
+        Ok(texts) => texts.list.iter().for_each(|text| note(text.ttl, text.record)),
+        Err(missing) => unknown = unknown.or(missing.cause().map(|_| missing)),
     }
-    dns.mail_ttl = match (smallest, missing) {
-        (Some((ttl, span)), _) => context.present(Seconds(i64::from(ttl)), Some(span)),
-        (None, Some(missing)) => missing.with_proof(Proof::NotStated).fact(context.method),
+    dns.mail_ttl = match (smallest, unknown) {
+        // The record that was not seen may have the smallest.
+        (_, Some(missing)) => missing.fact(context.method),
+        (Some((ttl, span)), None) => context.present(Seconds(i64::from(ttl)), Some(span)),
         (None, None) => Missing::absent(Proof::NotStated, None).fact(context.method),
     };
     dns
+}
+
+fn is_spf(text: &TextRecord) -> bool {
+    spf::is_spf_version(&text.text.bytes)
 }

@@ -47,14 +47,20 @@ fn sends_by_dns(spf: &SpfFacts, dkim: &DkimFacts) -> Fact<bool> {
 
 /// RFC 5321 section 5.1: MX records, or without them the domain's own address; the null MX (RFC 7505) says no.
 fn receives_by_dns(dns: &DnsFacts) -> Fact<bool> {
-    match (&dns.mx.observed, &dns.null_mx.observed) {
-        (Observed::Present(rows), Observed::Present(true)) => {
-            derived(Observed::Present(rows.0.len() > 1), &dns.null_mx.from)
-        }
-        (Observed::Present(_), _) => derived(Observed::Present(true), &dns.mx.from),
-        (Observed::Unknown(cause), _) => derived(Observed::Unknown(*cause), &dns.mx.from),
-        (Observed::Absent(_), _) => Fact { ..dns.implicit_mx.clone() },
+    let rows = match &dns.mx.observed {
+        Observed::Present(rows) => &rows.0,
+        Observed::Unknown(cause) => return derived(Observed::Unknown(*cause), &dns.mx.from),
+        Observed::Absent(_) => return dns.implicit_mx.clone(),
+    };
+    if let Some(row) = rows.iter().find(|row| row.null.observed.present() == Some(&false)) {
+        return derived(Observed::Present(true), &row.null.from);
     }
+    // A record that cannot be read may name a host.
+    let hidden = rows.iter().find_map(|row| match row.null.observed {
+        Observed::Unknown(cause) => Some(derived(Observed::Unknown(cause), &row.null.from)),
+        Observed::Present(_) | Observed::Absent(_) => None,
+    });
+    hidden.unwrap_or_else(|| derived(Observed::Present(false), &dns.null_mx.from))
 }
 
 /// Parked is declared, or follows from neither sending nor receiving.

@@ -11,6 +11,8 @@ mod dns;
 mod inventory;
 mod mail_use;
 mod spf;
+#[cfg(test)]
+mod tests;
 mod transport;
 
 pub use context::{Context, PolicyFile};

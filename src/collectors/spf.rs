@@ -8,33 +8,36 @@ use crate::facts::{Cause, Fact, Method, Observed, Proof};
 use crate::mail::Name;
 use crate::mail::spf::{
     self, AllInEffect, Certainty, Count, GapReason, Lookup, Network, Obstacle, Qualifier, Reach, Reached, ReachedState,
-    Record, Selection, SpfDns, SpfResult,
+    Reason, Record, Selection, SpfDns, SpfResult,
 };
 use crate::sources::{RData, RecordType};
 
 use super::Context;
-use super::context::{Missing, TextRecord};
+use super::context::{Missing, TextRecord, Texts};
 
 /// Facts about the SPF record of a domain.
 pub(super) fn collect(context: &Context<'_>, name: &Name) -> SpfFacts {
     let type99 = type99(context, name);
-    let texts = match context.texts(name, RecordType::TXT) {
+    let texts = match context.texts(name, RecordType::TXT).and_then(|texts| texts.holding(is_spf)) {
         Ok(texts) => texts,
         Err(missing) if missing.cause().is_some() => return all_missing(context, &missing, &missing, type99),
         Err(missing) => return without_record(context, &missing, Vec::new(), type99),
     };
     let near_misses: Vec<&TextRecord> =
-        texts.iter().filter(|text| spf::near_miss(&text.text.bytes).is_some()).collect();
-    match spf::select(texts.iter().map(|text| &text.text.bytes)) {
+        texts.list.iter().filter(|text| spf::near_miss(&text.text.bytes).is_some()).collect();
+    match spf::select(texts.list.iter().map(|text| &text.text.bytes)) {
         Selection::Nothing => {
-            let proof = Missing::absent(Proof::NotPublished, texts.first().map(|text| text.record));
+            let proof = Missing::absent(Proof::NotPublished, texts.list.first().map(|text| text.record));
             without_record(context, &proof, near_misses, type99)
         }
-        Selection::One(index) => with_record(context, name, &texts[index], &near_misses, type99),
+        Selection::One(index) => {
+            let facts = with_record(context, name, &texts.list[index], &near_misses, type99);
+            beside_others(context, facts, &texts)
+        }
         Selection::Several { first, count } => {
             // RFC 7208 section 4.5: more than one record is a permanent error, so nothing follows from either.
-            let record = &texts[first];
-            let second = texts[first + 1..].iter().find(|text| spf::is_spf_version(&text.text.bytes));
+            let record = &texts.list[first];
+            let second = texts.list[first + 1..].iter().find(|text| spf::is_spf_version(&text.text.bytes));
             let at = second.or(Some(record)).map(|text| text.text.span);
             let nothing = Missing::absent(Proof::NotStated, at);
             let mut facts = all_missing(context, &nothing, &nothing, type99);
@@ -49,14 +52,56 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> SpfFacts {
     }
 }
 
+/// Takes back what does not follow from one record when there may be another.
+fn beside_others(context: &Context<'_>, mut facts: SpfFacts, texts: &Texts) -> SpfFacts {
+    let Some(missing) = texts.unread.as_ref().or(texts.incomplete.as_ref()) else { return facts };
+    facts.record_count = missing.fact(context.method);
+    if facts.near_misses.observed.present().is_some_and(Vec::is_empty) {
+        facts.near_misses = missing.fact(context.method);
+    }
+    // RFC 7208 section 4.5: a second record makes both void, and one that is there and cannot be read may be one.
+    if let Some(unread) = &texts.unread
+        && facts.valid.observed == Observed::Present(true)
+    {
+        facts.valid = unread.fact(context.method);
+        facts.error = unread.fact(context.method);
+        return without_effect(context, facts, unread);
+    }
+    facts
+}
+
+/// The facts that say what a record does, missing for one reason; what it says remains.
+fn without_effect(context: &Context<'_>, facts: SpfFacts, missing: &Missing) -> SpfFacts {
+    SpfFacts {
+        all: missing.fact(context.method),
+        redirect: missing.fact(context.method),
+        none_authorised: missing.fact(context.method),
+        lookups_direct: missing.fact(context.method),
+        lookups: missing.fact(context.method),
+        lookups_at_least: missing.fact(context.method),
+        void_lookups: missing.fact(context.method),
+        void_lookups_at_least: missing.fact(context.method),
+        includes: missing.fact(context.method),
+        widest_ip4: missing.fact(context.method),
+        widest_ip6: missing.fact(context.method),
+        ptr: missing.fact(context.method),
+        ..facts
+    }
+}
+
+fn is_spf(text: &TextRecord) -> bool {
+    spf::is_spf_version(&text.text.bytes)
+}
+
 /// The SPF result of a client address with the domain as MAIL FROM and HELO (RFC 7208 section 4).
 pub(super) fn check_sender(context: &Context<'_>, name: &Name, ip: IpAddr) -> Fact<SpfVerdict> {
     let sender = format!("postmaster@{name}");
     let request = spf::Request { ip, mail_from: &sender, helo: name.as_str(), receiver: "", time: 0 };
     let evaluation = spf::check_host(&request, spf::Limits::default(), &Dns { context });
-    let span = context.texts(name, RecordType::TXT).ok().and_then(|texts| {
-        texts.into_iter().find(|text| spf::is_spf_version(&text.text.bytes)).map(|text| text.text.span)
-    });
+    let span = context
+        .texts(name, RecordType::TXT)
+        .ok()
+        .and_then(|texts| texts.list.into_iter().find(is_spf).map(|text| text.text.span));
     let verdict = match evaluation.result {
         SpfResult::None => SpfVerdict::None,
         SpfResult::Neutral => SpfVerdict::Neutral,
@@ -64,10 +109,18 @@ pub(super) fn check_sender(context: &Context<'_>, name: &Name, ip: IpAddr) -> Fa
         SpfResult::Fail => SpfVerdict::Fail,
         SpfResult::Softfail => SpfVerdict::Softfail,
         SpfResult::PermError => SpfVerdict::Permerror,
-        SpfResult::TempError => SpfVerdict::Temperror,
-        SpfResult::Unknown => {
-            let note = evaluation.reason.map(|reason| reason.to_string()).unwrap_or_default();
-            return Missing::unknown(Cause::NotCollected, note, span).fact(Method::Derived);
+        // What this run could not look up says nothing about what a receiver gets (RFC 7208 section 2.6.6).
+        SpfResult::TempError | SpfResult::Unknown => {
+            let missing = match evaluation.reason {
+                Some(Reason::Dns { name, obstacle } | Reason::NotSeen { name, obstacle }) => {
+                    obstacle_missing(&obstacle, &name, span)
+                }
+                reason => {
+                    let note = reason.map(|reason| reason.to_string()).unwrap_or_default();
+                    Missing::unknown(Cause::NotCollected, note, span)
+                }
+            };
+            return missing.fact(Method::Derived);
         }
     };
     Fact::present(verdict, Method::Derived, span)
@@ -90,7 +143,8 @@ fn with_record(
         context.present(range.is_some(), at)
     };
     let (valid, error) = validity(context, &record, text);
-    SpfFacts {
+    let broken = record.errors.first().map(|error| text.text.place(error.range.clone()));
+    let facts = SpfFacts {
         record_count: context.present(1, whole),
         text: context.present(text.lossy(), whole),
         valid,
@@ -127,6 +181,15 @@ fn with_record(
         macros: flag(&reach.macros),
         type99,
         length: context.present(length(text), whole),
+    };
+    match broken {
+        // RFC 7208 section 4.6: an error anywhere ends the check before any term is evaluated, so the record does nothing.
+        Some(at) => {
+            let nothing =
+                Missing::absent(Proof::NotStated, Some(at)).noted("receivers do not evaluate a malformed record");
+            without_effect(context, facts, &nothing)
+        }
+        None => facts,
     }
 }
 
@@ -170,7 +233,7 @@ fn all_qualifier(context: &Context<'_>, name: &Name, text: &TextRecord, reach: &
 fn record_span(context: &Context<'_>, domain: &str, range: std::ops::Range<usize>) -> Option<Span> {
     let name = spf::query_name(domain).ok()?;
     let texts = context.texts(&name, RecordType::TXT).ok()?;
-    let text = texts.into_iter().find(|text| spf::is_spf_version(&text.text.bytes))?;
+    let text = texts.list.into_iter().find(is_spf)?;
     Some(text.text.place(range))
 }
 
@@ -228,7 +291,24 @@ fn includes(context: &Context<'_>, reach: &Reach, whole: Option<Span>) -> Vec<Sp
         rows.push((reached, row));
     }
     rows.sort_by(|(left, _), (right, _)| (left.depth, &left.domain).cmp(&(right.depth, &right.domain)));
-    rows.into_iter().map(|(_, row)| row).collect()
+    rows.into_iter().map(|(_, row)| row).chain(hidden_includes(context, reach, whole)).collect()
+}
+
+/// Rows for the domains whose names are not known: those that depend on the message, and those beyond the ceiling.
+fn hidden_includes(context: &Context<'_>, reach: &Reach, whole: Option<Span>) -> Vec<SpfIncludeFacts> {
+    let unnamed = |gap: &&spf::Gap| {
+        let named = reach.reached.iter().any(|reached| reached.domain.eq_ignore_ascii_case(&gap.name));
+        gap.hides_record && !named
+    };
+    let row = |gap: &spf::Gap| {
+        let missing = gap_reason(&gap.reason, &gap.name, whole);
+        SpfIncludeFacts {
+            domain: missing.fact(context.method),
+            valid: missing.fact(context.method),
+            depth: missing.fact(context.method),
+        }
+    };
+    reach.gaps.iter().filter(unnamed).map(row).collect()
 }
 
 /// A count that is known, or unknown because something could not be looked at.
@@ -330,7 +410,7 @@ fn all_missing(context: &Context<'_>, missing: &Missing, counts: &Missing, type9
 /// RFC 7208 section 3.1: records of type SPF are obsolete.
 fn type99(context: &Context<'_>, name: &Name) -> Fact<bool> {
     match context.records(name, RecordType::SPF) {
-        Ok(records) => context.present(true, records.first().map(|record| record.span)),
+        Ok(set) => context.present(true, set.first()),
         Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
         Err(missing) => missing.fact(context.method),
     }
@@ -350,40 +430,47 @@ impl Dns<'_, '_> {
         // A name that cannot exist on the wire does not exist.
         let Ok(name) = spf::query_name(name) else { return Lookup::NxDomain };
         match self.context.records(&name, rtype) {
-            Ok(records) => {
-                let mut values = Vec::with_capacity(records.len());
-                for record in records {
-                    if let RData::Malformed { reason, .. } = &record.data {
-                        return Lookup::Unknown(Obstacle::with_note(Cause::Parse.as_str(), reason.clone()));
-                    }
-                    values.extend(take(record.data));
-                }
-                Lookup::Found(values)
-            }
-            Err(missing) => match missing.observed {
-                Observed::Present(never) => match never {},
-                Observed::Absent(Proof::Nxdomain) => Lookup::NxDomain,
-                Observed::Absent(_) => Lookup::NoData,
-                Observed::Unknown(cause) => {
-                    let obstacle = Obstacle::with_note(cause.as_str(), missing.note.unwrap_or_default());
-                    match cause {
-                        Cause::DnsTimeout | Cause::DnsServfail | Cause::DnsRefused | Cause::DnssecBogus => {
-                            Lookup::TempError(obstacle)
-                        }
-                        _ => Lookup::Unknown(obstacle),
-                    }
-                }
+            Ok(set) => match set.doubt() {
+                Some(missing) => lookup_without_records(missing),
+                None => Lookup::Found(set.records.into_iter().filter_map(|record| take(record.data)).collect()),
             },
+            Err(missing) => lookup_without_records(missing),
+        }
+    }
+}
+
+fn lookup_without_records<T>(missing: Missing) -> Lookup<T> {
+    match missing.observed {
+        Observed::Present(never) => match never {},
+        Observed::Absent(Proof::Nxdomain) => Lookup::NxDomain,
+        Observed::Absent(_) => Lookup::NoData,
+        Observed::Unknown(cause) => {
+            let obstacle = Obstacle::with_note(cause.as_str(), missing.note.unwrap_or_default());
+            match cause {
+                Cause::DnsTimeout | Cause::DnsServfail | Cause::DnsRefused | Cause::DnssecBogus => {
+                    Lookup::TempError(obstacle)
+                }
+                _ => Lookup::Unknown(obstacle),
+            }
         }
     }
 }
 
 impl SpfDns for Dns<'_, '_> {
     fn txt(&self, name: &str) -> Lookup<Vec<Vec<u8>>> {
-        self.ask(name, RecordType::TXT, |data| match data {
-            RData::Txt(text) => Some(text.bytes),
-            _ => None,
-        })
+        // A name that cannot exist on the wire does not exist.
+        let Ok(name) = spf::query_name(name) else { return Lookup::NxDomain };
+        let texts = self.context.texts(&name, RecordType::TXT).and_then(Texts::all_read);
+        match texts.and_then(|texts| texts.holding(is_spf)) {
+            // One more record would make the ones that were read void.
+            Ok(Texts { list, incomplete: Some(missing), .. })
+                if list.iter().filter(|text| is_spf(text)).count() < 2 =>
+            {
+                lookup_without_records(missing)
+            }
+            Ok(texts) => Lookup::Found(texts.list.into_iter().map(|text| text.text.bytes).collect()),
+            Err(missing) => lookup_without_records(missing),
+        }
     }
 
     fn a(&self, name: &str) -> Lookup<Vec<Ipv4Addr>> {

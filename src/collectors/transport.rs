@@ -11,7 +11,7 @@ use crate::mail::{Name, bimi, caa, mta_sts, tls_rpt, tlsa};
 use crate::sources::{RData, RecordType};
 
 use super::Context;
-use super::context::{Missing, PolicyFile, TextRecord};
+use super::context::{Missing, PolicyFile, RecordSet, TextRecord, Texts, malformed};
 
 /// How many TXT records of a kind stand at a name, and the only one if there is exactly one.
 struct Published {
@@ -23,44 +23,59 @@ struct Published {
     missing: Missing,
     /// What is wrong with the number of records.
     surplus: Option<String>,
+    /// Why there may be more records.
+    incomplete: Option<Missing>,
 }
 
 /// Reads the TXT records at `labels` below a domain and keeps those of a kind.
 fn published(context: &Context<'_>, name: &Name, labels: &str, kind: &str, is_kind: fn(&str) -> bool) -> Published {
+    let of_kind = |text: &TextRecord| is_kind(&text.lossy());
     let texts = context.child(name, labels).and_then(|at| context.texts(&at, RecordType::TXT));
-    let (mut texts, others) = match texts {
+    let (mut texts, others, incomplete) = match texts.and_then(Texts::all_read).and_then(|texts| texts.holding(of_kind))
+    {
         Ok(texts) => {
-            let other = texts.first().map(|text| text.record);
-            (texts.into_iter().filter(|text| is_kind(&text.lossy())).collect::<Vec<_>>(), other)
+            let other = texts.list.first().map(|text| text.record);
+            (texts.list.into_iter().filter(of_kind).collect::<Vec<_>>(), other, texts.incomplete)
         }
         Err(missing) => {
             let count = match missing.cause() {
                 None => context.present(0, missing.span),
                 Some(_) => missing.fact(context.method),
             };
-            return Published { count, text: missing.fact(context.method), only: None, missing, surplus: None };
+            let text = missing.fact(context.method);
+            return Published { count, text, only: None, missing, surplus: None, incomplete: None };
         }
     };
     let count = texts.len();
     let first = texts.first().map(|text| text.text.span);
-    let fact = context.present(i64::try_from(count).unwrap_or(i64::MAX), first.or(others));
+    let fact = match &incomplete {
+        Some(missing) if count < 2 => missing.fact(context.method),
+        _ => context.present(i64::try_from(count).unwrap_or(i64::MAX), first.or(others)),
+    };
     match count {
         0 => {
             let missing = Missing::absent(Proof::NotPublished, others);
-            Published { count: fact, text: missing.fact(context.method), only: None, missing, surplus: None }
+            Published {
+                count: fact,
+                text: missing.fact(context.method),
+                only: None,
+                missing,
+                surplus: None,
+                incomplete,
+            }
         }
         1 => {
             let only = texts.remove(0);
             let text = context.present(only.lossy(), first);
             let missing = Missing::absent(Proof::NotStated, first);
-            Published { count: fact, text, only: Some(only), missing, surplus: None }
+            Published { count: fact, text, only: Some(only), missing, surplus: None, incomplete }
         }
         _ => {
             let second = texts[1].text.span;
             let text = context.present(texts[0].lossy(), first);
             let missing = Missing::absent(Proof::NotStated, Some(second));
             let surplus = Some(format!("{count} {kind} records at one name"));
-            Published { count: fact, text, only: None, missing, surplus }
+            Published { count: fact, text, only: None, missing, surplus, incomplete }
         }
     }
 }
@@ -69,6 +84,9 @@ impl Published {
     /// Whether exactly one record is published and follows the grammar, and what is wrong.
     fn validity(&self, context: &Context<'_>, problems: &[Problem]) -> (Fact<bool>, Fact<String>) {
         match (&self.only, &self.surplus, problems.first()) {
+            (Some(_), _, None) if let Some(missing) = &self.incomplete => {
+                (missing.fact(context.method), missing.fact(context.method))
+            }
             (Some(text), _, None) => (
                 context.present(true, Some(text.text.span)),
                 Missing::absent(Proof::NotStated, Some(text.text.span)).fact(context.method),
@@ -114,15 +132,14 @@ pub(super) fn mta_sts(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> Mta
     }
 }
 
-/// Whether `mta-sts.<domain>` resolves (RFC 8461 section 3.3). An alias to a name outside the source counts: it exists.
+/// Whether `mta-sts.<domain>` resolves (RFC 8461 section 3.3). An alias alone is no address: its target may not exist.
 fn policy_host(context: &Context<'_>, name: &Name) -> Fact<bool> {
     let Ok(host) = name.child("mta-sts") else { return context.present(false, None) };
     let alias = context.source.lookup(&host, RecordType::A).aliases.first().map(|alias| alias.span);
-    match (alias, context.addresses(&host)) {
-        (_, Ok((_, span))) => context.present(true, alias.or(span)),
-        (_, Err(missing)) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
-        (Some(span), Err(_)) => context.present(true, Some(span)),
-        (None, Err(missing)) => missing.fact(context.method),
+    match context.addresses(&host) {
+        Ok(found) => context.present(true, alias.or(found.span)),
+        Err(missing) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
+        Err(missing) => missing.fact(context.method),
     }
 }
 
@@ -267,10 +284,22 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
     let mut without = Vec::new();
     let mut unknown: Option<Missing> = None;
     for row in hosts {
-        let Some(host) = row.host.observed.present().filter(|host| !host.is_root()) else { continue };
-        let Ok(owner) = host.child("_25._tcp") else { continue };
-        match context.records(&owner, RecordType::TLSA) {
-            Ok(records) => rows.extend(records.iter().map(|record| tlsa_row(context, &owner, record))),
+        let host = match &row.host.observed {
+            Observed::Present(host) if !host.is_root() => host,
+            Observed::Present(_) | Observed::Absent(_) => continue,
+            Observed::Unknown(cause) => {
+                let note = row.host.from.note.clone().unwrap_or_default();
+                unknown.get_or_insert(Missing::unknown(*cause, note, row.host.from.span));
+                continue;
+            }
+        };
+        match associations(context, host) {
+            Ok((owner, set)) => {
+                rows.extend(set.records.iter().map(|record| tlsa_row(context, &owner, record)));
+                if let Some(missing) = set.incomplete {
+                    unknown.get_or_insert(missing);
+                }
+            }
             Err(missing) if missing.cause().is_none() => without.push((host.clone(), row.host.from.span)),
             Err(missing) => {
                 unknown.get_or_insert(missing);
@@ -290,6 +319,23 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
             Some(missing) => missing.fact(context.method),
             None => context.present(List(rows), anchor),
         },
+    }
+}
+
+/// The TLSA records of an MX host and the name at which they stand.
+fn associations(context: &Context<'_>, host: &Name) -> Result<(Name, RecordSet), Missing> {
+    let at = |base: &Name| -> Result<(Name, RecordSet), Missing> {
+        let owner = context.child(base, "_25._tcp")?;
+        let set = context.records(&owner, RecordType::TLSA)?;
+        Ok((owner, set))
+    };
+    // RFC 7672 section 2.2.2: the end of the aliases is asked first, then the name in the MX record.
+    match context.source.lookup(host, RecordType::A).aliases.last() {
+        Some(alias) => match at(&alias.target) {
+            Err(missing) if missing.cause().is_none() => at(host),
+            found => found,
+        },
+        None => at(host),
     }
 }
 
@@ -345,7 +391,7 @@ fn inherited_caa(context: &Context<'_>, name: &Name) -> CaaFacts {
     let mut absent: Option<Missing> = None;
     while let Some(candidate) = at.filter(|candidate| !candidate.is_root()) {
         match context.records(&candidate, RecordType::CAA) {
-            Ok(records) => return caa_facts(context, candidate, &records),
+            Ok(set) => return caa_facts(context, candidate, &set),
             Err(missing) if missing.cause().is_some() => {
                 // What the parents publish decides, and it is not known.
                 return CaaFacts {
@@ -368,19 +414,19 @@ fn inherited_caa(context: &Context<'_>, name: &Name) -> CaaFacts {
     }
 }
 
-fn caa_facts(context: &Context<'_>, name: Name, records: &[crate::sources::Record]) -> CaaFacts {
-    let first = records.first().map(|record| record.span);
-    let mut rows = Vec::with_capacity(records.len());
+fn caa_facts(context: &Context<'_>, name: Name, set: &RecordSet) -> CaaFacts {
+    let first = set.first();
+    let mut rows = Vec::with_capacity(set.records.len());
     let mut issuemail = None;
-    for record in records {
+    let unknown = |missing: &Missing| CaaRecordFacts {
+        tag: missing.fact(context.method),
+        value: missing.fact(context.method),
+        critical: missing.fact(context.method),
+        known: missing.fact(context.method),
+    };
+    for record in &set.records {
         let RData::Caa { flags, tag, value, span } = &record.data else {
-            let missing = Missing::unknown(Cause::Parse, "the CAA record cannot be read", Some(record.span));
-            rows.push(CaaRecordFacts {
-                tag: missing.fact(context.method),
-                value: missing.fact(context.method),
-                critical: missing.fact(context.method),
-                known: missing.fact(context.method),
-            });
+            rows.extend(malformed(record).as_ref().map(unknown));
             continue;
         };
         let at = Some(*span);
@@ -397,10 +443,14 @@ fn caa_facts(context: &Context<'_>, name: Name, records: &[crate::sources::Recor
             critical: context.present(flags & 0x80 != 0, at),
         });
     }
+    rows.extend(set.incomplete.as_ref().map(unknown));
     CaaFacts {
         record_count: Fact::default(),
         records: context.present(List(rows), first),
         record_domain: context.present(name, first),
-        issuemail: context.present(issuemail.is_some(), issuemail.or(first)),
+        issuemail: match (issuemail, set.doubt()) {
+            (None, Some(missing)) => missing.fact(context.method),
+            _ => context.present(issuemail.is_some(), issuemail.or(first)),
+        },
     }
 }

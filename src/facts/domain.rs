@@ -155,7 +155,7 @@ facts! {
 
     /// DNS records that matter to mail beside the policy records.
     pub struct DnsFacts {
-        /// MX records (RFC 5321 section 5.1), including a null MX.
+        /// MX records (RFC 5321 section 5.1), including a null MX. A record that cannot be read, or that may exist beside those that were read, is an element whose facts are unknown.
         "MX records" mx: Fact<List<MxFacts>>,
         /// Whether a null MX (RFC 7505) is published.
         "null MX" null_mx: Fact<bool>,
@@ -237,17 +237,17 @@ facts! {
         "SPF records" record_count: Fact<i64>,
         /// Text of the record, character-strings joined without spaces (RFC 7208 section 3.3). Absent without a record; with several, the first.
         "SPF record" text: Fact<String>,
-        /// Whether there is exactly one record and it follows the grammar (RFC 7208 section 4.6).
+        /// Whether exactly one record was read and it follows the grammar (RFC 7208 section 4.6). A record that does not follow it is a permanent error wherever the error stands, so the facts about its effect (`all`, lookups, includes, networks, who is authorised) are absent. That there may be another record is said by `spf.record_count`.
         "SPF record is valid" valid: Fact<bool>,
         /// What is wrong with the record. Absent when it is valid.
         "SPF error" error: Fact<String>,
         /// TXT records that look like SPF but are not, for example with a leading space or `v=spf1;` (RFC 7208 section 4.5).
         "records that almost are SPF" near_misses: Fact<Vec<String>>,
-        /// Qualifier of `all`, including through `redirect` (RFC 7208 sections 5.1 and 6.1). Absent when neither ends the record.
+        /// Qualifier of `all`, including through `redirect` (RFC 7208 sections 5.1 and 6.1). Absent when neither ends the record, and when the record is malformed, because receivers then evaluate nothing of it.
         "SPF `all` qualifier" all: Fact<SpfQualifier>,
         /// Target of `redirect` that applies (RFC 7208 section 6.1).
         "SPF redirect" redirect: Fact<Name>,
-        /// Whether the record authorises no sender at all: nobody can get `pass`, and everybody else gets `fail` or `softfail`, as with `v=spf1 -all`.
+        /// Whether the record authorises no sender at all: nobody can get `pass`, and everybody else gets `fail` or `softfail`, as with `v=spf1 -all`. False when the evaluation can end in a permanent error (RFC 7208 section 2.6.7), for example at an include without record. Absent when the record itself is malformed.
         "SPF authorises nobody" none_authorised: Fact<bool>,
         /// Terms of the record itself that cause DNS lookups: include, a, mx, ptr, exists, redirect (RFC 7208 section 4.6.4).
         "SPF DNS lookups of the record itself" lookups_direct: Fact<i64>,
@@ -359,9 +359,9 @@ facts! {
 
     /// DKIM keys found under `_domainkey.<domain>` (RFC 6376 section 3.6).
     pub struct DkimFacts {
-        /// All keys of the selectors that are known: those in the zone and those in the inventory. Selectors cannot be discovered from outside (RFC 6376 section 3.1).
+        /// All keys of the selectors that are known: those in the zone and those in the inventory. Where the files hide selectors, an element without name stands for them. Selectors cannot be discovered from outside (RFC 6376 section 3.1).
         "DKIM keys" keys: Fact<List<DkimKeyFacts>>,
-        /// Whether at least one published key can protect mail: valid, not revoked, not in test mode.
+        /// Whether at least one published key can protect mail: valid, not revoked, not in test mode, for e-mail, and alone at its selector (RFC 6376 section 3.6.2.2).
         "usable DKIM key" usable: Fact<bool>,
         /// Selectors that the inventory expects and DNS lacks.
         "missing DKIM selectors" missing_selectors: Fact<Vec<String>>,
@@ -409,7 +409,7 @@ facts! {
         "MTA-STS error" error: Fact<String>,
         /// Value of `id`.
         "MTA-STS policy id" id: Fact<String>,
-        /// Whether `mta-sts.<domain>` has an address or alias, so that the policy can be fetched (RFC 8461 section 3.3).
+        /// Whether `mta-sts.<domain>` has an address, its own or through an alias, so that the policy can be fetched (RFC 8461 section 3.3). Unknown where the alias leads to a name that was not looked at.
         "policy host exists" policy_host: Fact<bool>,
         /// The policy itself; collected where a policy file or the network is available.
         "MTA-STS policy" policy: MtaStsPolicyFacts,
@@ -447,7 +447,7 @@ facts! {
 
     /// TLSA records of the MX hosts (RFC 7672).
     pub struct DaneFacts {
-        /// TLSA records at `_25._tcp.<mx host>` for all MX hosts that this run can look up.
+        /// TLSA records at `_25._tcp.<mx host>` of all MX hosts; where the host is an alias, at the end of the aliases first (RFC 7672 section 2.2.2). Unknown when those of one host are.
         "TLSA records" tlsa: Fact<List<TlsaFacts>>,
         /// MX hosts without a TLSA record.
         "MX hosts without TLSA records" hosts_without: Fact<Vec<Name>>,

@@ -17,6 +17,6 @@ pub mod tree;
 
 pub use discover::{DiscoverError, Discovery, Options, discover};
 pub use offline::Offline;
-pub use record::{Alias, Answer, Outcome, RData, Record, RecordSource, RecordType, Run, Soa, Text};
+pub use record::{Alias, Answer, Incomplete, Outcome, RData, Record, RecordSource, RecordType, Run, Soa, Text};
 pub use store::{Store, Zone, ZoneId};
 pub use tree::Tree;

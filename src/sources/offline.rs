@@ -10,7 +10,7 @@
 //! - Two different CNAMEs at one name are unknown for the cause `conflict`.
 
 use super::names::{MAX_LABELS, ROOT};
-use super::record::{Alias, Answer, Outcome, RData, RecordSource, RecordType};
+use super::record::{Alias, Answer, Incomplete, Outcome, RData, RecordSource, RecordType};
 use super::store::{APEX, CUT, DNAME, EXISTS, Entry, MARKED, Mark, Store, UNEVALUATED};
 use crate::diag::{Files, Span};
 use crate::facts::{Cause, Proof};
@@ -35,7 +35,7 @@ impl Store {
 
 /// What one step of a lookup yields.
 enum Step {
-    Done { outcome: Outcome, wildcard: bool },
+    Done { outcome: Outcome, wildcard: bool, incomplete: Option<Box<Incomplete>> },
     Alias { alias: Alias, wildcard: bool },
 }
 
@@ -67,8 +67,12 @@ fn unknown(cause: Cause, note: String, span: Option<Span>) -> Outcome {
     Outcome::Unknown { cause, note, span }
 }
 
+fn end(outcome: Outcome, wildcard: bool) -> Step {
+    Step::Done { outcome, wildcard, incomplete: None }
+}
+
 fn done(outcome: Outcome) -> Step {
-    Step::Done { outcome, wildcard: false }
+    end(outcome, false)
 }
 
 impl RecordSource for Offline<'_> {
@@ -78,8 +82,8 @@ impl RecordSource for Offline<'_> {
         loop {
             let current = aliases.last().map_or(name, |alias| &alias.target);
             match self.step(current, rtype) {
-                Step::Done { outcome, wildcard: synthesised } => {
-                    return Answer { aliases, outcome, wildcard: wildcard || synthesised };
+                Step::Done { outcome, wildcard: synthesised, incomplete } => {
+                    return Answer { aliases, outcome, wildcard: wildcard || synthesised, incomplete };
                 }
                 Step::Alias { alias, wildcard: synthesised } => {
                     wildcard |= synthesised;
@@ -89,11 +93,21 @@ impl RecordSource for Offline<'_> {
                     aliases.push(alias);
                     // RFC 1034 section 3.6.2: loops are signalled as an error.
                     if seen {
-                        return Answer { aliases, outcome: unknown(Cause::DnsServfail, note, span), wildcard };
+                        return Answer {
+                            aliases,
+                            outcome: unknown(Cause::DnsServfail, note, span),
+                            wildcard,
+                            incomplete: None,
+                        };
                     }
                     if aliases.len() > ALIAS_LIMIT {
                         let note = format!("more than {ALIAS_LIMIT} aliases follow each other from {name}");
-                        return Answer { aliases, outcome: unknown(Cause::LimitReached, note, span), wildcard };
+                        return Answer {
+                            aliases,
+                            outcome: unknown(Cause::LimitReached, note, span),
+                            wildcard,
+                            incomplete: None,
+                        };
                     }
                 }
             }
@@ -304,7 +318,7 @@ impl Offline<'_> {
         for (index, entry) in self.in_zone(node, walk.zone) {
             if entry.rtype == rtype {
                 if entry.flags & UNEVALUATED != 0 {
-                    return Step::Done { outcome: self.not_evaluated(index, entry), wildcard };
+                    return end(self.not_evaluated(index, entry), wildcard);
                 }
                 records.push(self.store.record(entry, name.clone(), self.files));
             } else if entry.rtype == RecordType::CNAME {
@@ -313,28 +327,29 @@ impl Offline<'_> {
             }
         }
         if !records.is_empty() {
-            return Step::Done { outcome: Outcome::Records(records), wildcard };
+            let incomplete = self.incomplete(walk, node);
+            return Step::Done { outcome: Outcome::Records(records), wildcard, incomplete };
         }
         match alias {
             Some((index, entry)) if aliases == 1 => self.follow(name, index, entry, wildcard),
             Some((_, entry)) => {
                 let note = format!("{name} has more than one CNAME record");
-                Step::Done { outcome: unknown(Cause::Conflict, note, Some(self.store.span(entry))), wildcard }
+                end(unknown(Cause::Conflict, note, Some(self.store.span(entry))), wildcard)
             }
-            None => Step::Done { outcome: self.absent(walk, node, Proof::Nodata), wildcard },
+            None => end(self.absent(walk, node, Proof::Nodata), wildcard),
         }
     }
 
     fn follow(&self, name: &Name, index: u32, entry: &Entry, wildcard: bool) -> Step {
         let span = self.store.span(entry);
         if entry.flags & UNEVALUATED != 0 {
-            return Step::Done { outcome: self.not_evaluated(index, entry), wildcard };
+            return end(self.not_evaluated(index, entry), wildcard);
         }
         match self.store.data(entry, self.files) {
             RData::Cname(target, _) => Step::Alias { alias: Alias { owner: name.clone(), target, span }, wildcard },
             _ => {
                 let note = format!("the CNAME record at {name} is malformed");
-                Step::Done { outcome: unknown(Cause::Parse, note, Some(span)), wildcard }
+                end(unknown(Cause::Parse, note, Some(span)), wildcard)
             }
         }
     }
@@ -360,6 +375,19 @@ impl Offline<'_> {
             return done(self.delegated(name, walk, star));
         }
         self.answer_at(name, rtype, walk, star, true)
+    }
+
+    /// Why there may be more records at `node` than were read.
+    fn incomplete(&self, walk: &Walk, node: u32) -> Option<Box<Incomplete>> {
+        let mark = self.mark_about(walk, node)?;
+        let reason = self.store.reason_of_mark(mark);
+        Some(Box::new(Incomplete { cause: reason.cause, note: reason.text.clone(), span: mark.span }))
+    }
+
+    /// A mark that is about `node`: on itself, or on a name above and about all below.
+    fn mark_about(&self, walk: &Walk, node: u32) -> Option<&Mark> {
+        let above = || (walk.below_apex..=walk.met).find_map(|labels| self.mark_on(walk, walk.node(labels), true));
+        self.mark_on(walk, node, false).or_else(above)
     }
 
     /// No record was found at `node`, or none at all below it: absent, unless a mark says that there may be more.

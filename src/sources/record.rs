@@ -256,6 +256,19 @@ pub struct Answer {
     pub outcome: Outcome,
     /// Whether the records were synthesised from a wildcard (RFC 4592).
     pub wildcard: bool,
+    /// Why there may be more records of the type than were read; only beside [`Outcome::Records`].
+    pub incomplete: Option<Box<Incomplete>>,
+}
+
+/// Why a set of records may hold more than was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Why.
+    pub cause: Cause,
+    /// What a reader should know, such as "the file `keys.inc` cannot be read".
+    pub note: String,
+    /// Where in the files the reason stands.
+    pub span: Span,
 }
 
 /// Outcome of a lookup. The states are never folded into one another (RFC 2308 section 2, RFC 8914).

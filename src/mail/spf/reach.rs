@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::evaluation::Reason;
 use super::record::{Mechanism, Modifier, Qualifier, Record, TermKind};
 use super::walk::{Node, Walk};
-use super::{Obstacle, PartKind, SpfDns};
+use super::{MAX_LOOKUPS, Obstacle, PartKind, SpfDns};
 
 /// Counts stop here: the number stands for "this many or more". Also the most questions and domains of one walk.
 pub const LOOKUP_CEILING: u32 = 1000;
@@ -184,6 +184,8 @@ pub fn reach(domain: &str, record: &Record<'_>, dns: &dyn SpfDns) -> Reach {
     let (lookups, void_lookups) = walk.totals();
     let hidden = walk.gaps.iter().any(|gap| gap.hides_record) || walk.dropped;
     let unseen = !walk.gaps.is_empty() || walk.dropped;
+    let invalid = walk.nodes.iter().skip(1).any(Node::is_invalid);
+    let ends_in_error = invalid || lookups > MAX_LOOKUPS;
     Reach {
         lookups_direct: walk.nodes[0].lookups,
         lookups: Count { at_least: lookups, complete: !hidden || lookups >= LOOKUP_CEILING },
@@ -194,7 +196,7 @@ pub fn reach(domain: &str, record: &Record<'_>, dns: &dyn SpfDns) -> Reach {
         redirect: walk.redirect_target(),
         redirect_ignored: record.all().and(record.redirect()).map(|(term, _)| term.range.clone()),
         macros: first_macro(record),
-        none_authorised: none_authorised(can_pass, &all),
+        none_authorised: none_authorised(can_pass, &all, ends_in_error),
         widest_ip4,
         widest_ip6,
         can_pass,
@@ -204,8 +206,10 @@ pub fn reach(domain: &str, record: &Record<'_>, dns: &dyn SpfDns) -> Reach {
     }
 }
 
-fn none_authorised(can_pass: Certainty, all: &AllInEffect) -> Certainty {
+fn none_authorised(can_pass: Certainty, all: &AllInEffect, ends_in_error: bool) -> Certainty {
     match (can_pass, all) {
+        // A permanent error is no `fail` (RFC 7208 section 2.6.7).
+        _ if ends_in_error => Certainty::No,
         (Certainty::Yes, _) => Certainty::No,
         (_, AllInEffect::Stated { qualifier: Qualifier::Pass | Qualifier::Neutral, .. }) => Certainty::No,
         (_, AllInEffect::NotStated { .. } | AllInEffect::Broken(_)) => Certainty::No,

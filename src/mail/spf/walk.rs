@@ -87,6 +87,11 @@ impl Node {
         }
     }
 
+    /// Whether the evaluation would end in a permanent error here.
+    pub(super) fn is_invalid(&self) -> bool {
+        matches!(self.state, ReachedState::Invalid(_))
+    }
+
     /// The gap that this node is.
     fn hidden(&self, reason: GapReason) -> Gap {
         Gap { name: self.domain.clone(), place: self.from.clone(), reason, hides_record: true }

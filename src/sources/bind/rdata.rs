@@ -103,11 +103,13 @@ impl<'a> Raw<'a> {
                 let flags = reader.number(255, "flags")? as u8;
                 let tag = reader.word("a tag")?;
                 let (value, token) = reader.string("a value")?;
+                // The range of a quoted token excludes its quotes.
+                let end = token.end + usize::from(token.kind == Kind::Quoted);
                 RData::Caa {
                     flags,
                     tag: String::from_utf8_lossy(reader.text(tag)).into_owned(),
                     value: String::from_utf8_lossy(&value).into_owned(),
-                    span: self.span(tag.start, token.end),
+                    span: self.span(tag.start, end),
                 }
             }
             RecordType::TLSA => {

@@ -2,7 +2,6 @@
 
 #![expect(clippy::expect_used, reason = "a suite of another shape than expected must fail the test")]
 
-#[expect(unreachable_pub, reason = "each integration test is a crate of its own and shares this file")]
 mod support;
 
 use std::collections::BTreeMap;

@@ -376,10 +376,10 @@ fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record
 /// CAA records of the closest ancestor that has any (RFC 8659 section 3), and how many of them are the domain's own.
 pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
     let record_count = match context.records(name, RecordType::CAA) {
-        Ok(records) => {
-            let span = records.first().map(|record| record.span);
-            context.present(i64::try_from(records.len()).unwrap_or(i64::MAX), span)
-        }
+        Ok(set) => match &set.incomplete {
+            Some(missing) => missing.fact(context.method),
+            None => context.present(i64::try_from(set.records.len()).unwrap_or(i64::MAX), set.first()),
+        },
         Err(missing) if missing.cause().is_none() => context.present(0, missing.span),
         Err(missing) => missing.fact(context.method),
     };

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use mailvet::collectors::{self, Context};
+use mailvet::collectors::{self, Cache, Context};
 use mailvet::diag::Files;
 use mailvet::engine::assess_target;
 use mailvet::facts::{Method, Target};
@@ -123,7 +123,13 @@ impl Judge {
         }
         store.finish(&files);
         let source = store.view(&files);
-        let context = Context { source: &source, method: Method::DnsFile, inventory: None, policies: &[] };
+        let context = Context {
+            source: &source,
+            method: Method::DnsFile,
+            inventory: None,
+            policies: &[],
+            cache: Cache::default(),
+        };
         let mut verdicts = BTreeMap::new();
         for target in TARGETS {
             let facts = collectors::domain(&context, &Name::parse(target).unwrap());

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mailvet::collectors::{self, Context};
+use mailvet::collectors::{self, Cache, Context};
 use mailvet::diag::{Diagnostic, Files};
 use mailvet::engine::{self, testing};
 use mailvet::facts::{Method, Target};
@@ -192,7 +192,13 @@ fn judge(policy: &Policy, name: &str, roles: Option<&str>, records: &[ZoneRecord
             .unwrap_or_else(|problems| panic!("{}", rendered(&files, &problems)))
     });
     let source = store.view(&files);
-    let context = Context { source: &source, method: Method::DnsFile, inventory: inventory.as_ref(), policies: &[] };
+    let context = Context {
+        source: &source,
+        method: Method::DnsFile,
+        inventory: inventory.as_ref(),
+        policies: &[],
+        cache: Cache::default(),
+    };
     let name = Name::parse(name).unwrap();
     let facts = collectors::domain(&context, &name);
     engine::assess_target(policy, Target::Domain, name.as_str(), None, &facts, jiff::civil::date(2026, 1, 1))

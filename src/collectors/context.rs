@@ -1,8 +1,11 @@
 //! What every collector needs, and the few steps they share: asking, and carrying an outcome over into a fact.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use crate::diag::{FileId, Span};
+use crate::facts::domain::{List, NsFacts, SoaFacts};
 use crate::facts::{Cause, Fact, Method, Observed, Proof, Provenance};
 use crate::inventory::{Domain, Inventory};
 use crate::mail::Name;
@@ -18,6 +21,25 @@ pub struct Context<'a> {
     pub inventory: Option<&'a Inventory>,
     /// MTA-STS policy documents that the inventory names, by domain.
     pub policies: &'a [PolicyFile],
+    /// What is the same for many domains; start with `Cache::default()`.
+    pub cache: Cache,
+}
+
+/// What is the same for many domains of a run, remembered from one domain to the next. Bounded; it changes no fact.
+#[derive(Debug, Default)]
+pub struct Cache {
+    /// Name servers and SOA of the zone that was asked for last.
+    pub(super) zone: RefCell<Option<ZoneFacts>>,
+    /// Organisational domains by name.
+    pub(super) organisations: RefCell<BTreeMap<Name, Option<Name>>>,
+}
+
+/// Facts about a zone, which all domains in it share.
+#[derive(Debug, Clone)]
+pub(super) struct ZoneFacts {
+    pub(super) zone: Name,
+    pub(super) ns: Fact<List<NsFacts>>,
+    pub(super) soa: SoaFacts,
 }
 
 /// An MTA-STS policy document that was handed over as a file.
@@ -114,10 +136,15 @@ impl Context<'_> {
     /// IPv4 and IPv6 addresses of a name. Present when either family has records; absent only when both are proven
     /// absent; otherwise unknown.
     pub(super) fn addresses(&self, name: &Name) -> Result<Addresses, Missing> {
+        self.addresses_with(name, self.records(name, RecordType::A))
+    }
+
+    /// Like [`Context::addresses`], where the IPv4 addresses have been asked for already.
+    pub(super) fn addresses_with(&self, name: &Name, v4: Result<RecordSet, Missing>) -> Result<Addresses, Missing> {
         let mut found = Addresses { list: Vec::new(), span: None, incomplete: None };
         let mut absent = None;
-        for rtype in [RecordType::A, RecordType::AAAA] {
-            match self.records(name, rtype) {
+        for answer in [v4, self.records(name, RecordType::AAAA)] {
+            match answer {
                 Ok(set) => found.take(set),
                 Err(missing) if missing.cause().is_some() => {
                     found.incomplete.get_or_insert(missing);

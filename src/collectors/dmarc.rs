@@ -26,13 +26,15 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DmarcFacts {
     let dns = Dns::new(context, name);
     let discovery = dmarc::discover(name, &dns);
     let own = own(context, name, &dns, &discovery);
+    let org_domain = org_domain(context, &dns, &discovery);
+    remember_organisation(context, name, &org_domain);
     let mut facts = match applied(&dns, name, &discovery.applied) {
         Ok(applied) => with_record(context, name, &dns, &discovery, &applied),
         Err(missing) => without_record(context, &missing),
     };
     facts.record_count = own.0;
     facts.near_misses = own.1;
-    facts.org_domain = org_domain(context, &dns, &discovery);
+    facts.org_domain = org_domain;
     facts.org_domain_psl = org_domain_psl(name);
     facts.org_domains_agree = match (&facts.org_domain.observed, &facts.org_domain_psl.observed) {
         (Observed::Present(walk), Observed::Present(psl)) => Fact::present(walk == psl, Method::Derived, None),
@@ -273,16 +275,35 @@ fn external(context: &Context<'_>, record_domain: &Name, domain: &Name, at: Opti
     if domain.is_within(record_domain) {
         return context.present(false, at);
     }
-    let org = |name: &Name| {
-        let dns = Dns::new(context, name);
-        let discovery = dmarc::discover(name, &dns);
-        match org_domain(context, &dns, &discovery).observed {
-            Observed::Present(walk) => Some(walk),
-            // Where the walk cannot be finished, both ways of finding the domain agree for nearly all names.
-            Observed::Absent(_) | Observed::Unknown(_) => suffix::organisational_domain(name),
-        }
+    Fact::present(organisation(context, record_domain) != organisation(context, domain), Method::Derived, at)
+}
+
+/// Most organisational domains that are remembered.
+const MOST_ORGANISATIONS: usize = 1024;
+
+/// The organisational domain by the tree walk; where the walk cannot be finished, by the public suffix list: both agree
+/// for nearly all names.
+fn organisation(context: &Context<'_>, name: &Name) -> Option<Name> {
+    if let Some(known) = context.cache.organisations.borrow().get(name) {
+        return known.clone();
+    }
+    let dns = Dns::new(context, name);
+    let discovery = dmarc::discover(name, &dns);
+    remember_organisation(context, name, &org_domain(context, &dns, &discovery))
+}
+
+/// Remembers the organisational domain of a name, and returns it.
+fn remember_organisation(context: &Context<'_>, name: &Name, walk: &Fact<Name>) -> Option<Name> {
+    let found = match &walk.observed {
+        Observed::Present(domain) => Some(domain.clone()),
+        Observed::Absent(_) | Observed::Unknown(_) => suffix::organisational_domain(name),
     };
-    Fact::present(org(record_domain) != org(domain), Method::Derived, at)
+    let mut cache = context.cache.organisations.borrow_mut();
+    if cache.len() >= MOST_ORGANISATIONS {
+        cache.clear();
+    }
+    cache.insert(name.clone(), found.clone());
+    found
 }
 
 /// Whether the other organisation says that it takes the reports (RFC 9990 section 4).

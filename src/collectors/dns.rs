@@ -9,7 +9,7 @@ use crate::mail::{Name, mx, special, spf};
 use crate::sources::{Outcome, RData, Record, RecordType};
 
 use super::Context;
-use super::context::{Addresses, Missing, RecordSet, TextRecord, malformed, split};
+use super::context::{Addresses, Missing, RecordSet, TextRecord, ZoneFacts, malformed, split};
 
 /// Record types whose presence beside a CNAME is looked for (RFC 1034 section 3.6.2).
 const BESIDE_CNAME: [RecordType; 6] =
@@ -22,6 +22,7 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
     let addresses = addresses(context, name);
     let (cname, cname_mixed) = cname(context, name);
     let rows = exchangers.as_ref().map(|set| mx_rows(context, set, zone.as_ref()));
+    let ZoneFacts { ns, soa, .. } = zone_facts(context, zone.as_ref().unwrap_or(name));
     DnsFacts {
         null_mx: null_mx(context, &exchangers),
         null_mx_mixed: null_mx_mixed(context, &exchangers),
@@ -34,8 +35,8 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
         addresses,
         cname,
         cname_mixed,
-        ns: name_servers(context, zone.as_ref().unwrap_or(name)),
-        soa: soa(context, zone.as_ref().unwrap_or(name)),
+        ns,
+        soa,
         wildcard_txt: wildcard(context, name, RecordType::TXT),
         wildcard_mx: wildcard(context, name, RecordType::MX),
         mail_ttl: Fact::default(),
@@ -114,15 +115,15 @@ fn target_addresses(
     span: Span,
 ) -> (Fact<bool>, Fact<Vec<IpAddr>>, Fact<Vec<IpAddr>>) {
     // RFC 2181 section 10.3, RFC 5321 section 5.1: the name in an MX record must not be an alias.
-    let alias = context.source.lookup(host, RecordType::A);
-    let cname = match (&alias.aliases.first(), &alias.outcome) {
+    let answer = context.source.lookup(host, RecordType::A);
+    let cname = match (&answer.aliases.first(), &answer.outcome) {
         (Some(alias), _) => context.present(true, Some(alias.span)),
         (None, Outcome::Unknown { cause, note, .. }) => {
             Missing::unknown(*cause, note.as_str(), Some(span)).fact(context.method)
         }
         (None, Outcome::Records(_) | Outcome::Absent { .. }) => context.present(false, Some(span)),
     };
-    match context.addresses(host) {
+    match context.addresses_with(host, split(answer).1) {
         Ok(Addresses { list, span: at, incomplete }) => {
             let special: Vec<IpAddr> = list.iter().copied().filter(|ip| special::is_special(*ip)).collect();
             let special = match incomplete {
@@ -265,6 +266,16 @@ fn cname_mixed(context: &Context<'_>, name: &Name, set: &RecordSet, span: Span) 
         Some(missing) => missing.fact(context.method),
         None => context.present(false, Some(span)),
     }
+}
+
+/// Name servers and SOA of a zone. Domains come in order of their names, so the last zone is likely to be asked for again.
+fn zone_facts(context: &Context<'_>, zone: &Name) -> ZoneFacts {
+    if let Some(known) = context.cache.zone.borrow().as_ref().filter(|known| known.zone == *zone) {
+        return known.clone();
+    }
+    let facts = ZoneFacts { zone: zone.clone(), ns: name_servers(context, zone), soa: soa(context, zone) };
+    *context.cache.zone.borrow_mut() = Some(facts.clone());
+    facts
 }
 
 fn name_servers(context: &Context<'_>, zone: &Name) -> Fact<List<NsFacts>> {

@@ -15,7 +15,7 @@ mod spf;
 mod tests;
 mod transport;
 
-pub use context::{Context, PolicyFile};
+pub use context::{Cache, Context, PolicyFile};
 
 use crate::facts::DomainFacts;
 use crate::mail::Name;

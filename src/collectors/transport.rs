@@ -375,7 +375,8 @@ fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record
 
 /// CAA records of the closest ancestor that has any (RFC 8659 section 3), and how many of them are the domain's own.
 pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
-    let record_count = match context.records(name, RecordType::CAA) {
+    let own = context.records(name, RecordType::CAA);
+    let record_count = match &own {
         Ok(set) => match &set.incomplete {
             Some(missing) => missing.fact(context.method),
             None => context.present(i64::try_from(set.records.len()).unwrap_or(i64::MAX), set.first()),
@@ -383,14 +384,16 @@ pub(super) fn caa(context: &Context<'_>, name: &Name) -> CaaFacts {
         Err(missing) if missing.cause().is_none() => context.present(0, missing.span),
         Err(missing) => missing.fact(context.method),
     };
-    CaaFacts { record_count, ..inherited_caa(context, name) }
+    CaaFacts { record_count, ..applied_caa(context, name, own) }
 }
 
-fn inherited_caa(context: &Context<'_>, name: &Name) -> CaaFacts {
+/// The records that apply: the domain's own, or those of the closest ancestor that has any.
+fn applied_caa(context: &Context<'_>, name: &Name, own: Result<RecordSet, Missing>) -> CaaFacts {
     let mut at = Some(name.clone());
+    let mut own = Some(own);
     let mut absent: Option<Missing> = None;
     while let Some(candidate) = at.filter(|candidate| !candidate.is_root()) {
-        match context.records(&candidate, RecordType::CAA) {
+        match own.take().unwrap_or_else(|| context.records(&candidate, RecordType::CAA)) {
             Ok(set) => return caa_facts(context, candidate, &set),
             Err(missing) if missing.cause().is_some() => {
                 // What the parents publish decides, and it is not known.

@@ -9,7 +9,7 @@ use anyhow::{Context as _, bail};
 
 use super::exit;
 use crate::cli::{Ci, InitArgs};
-use crate::collectors::{self, Context};
+use crate::collectors::{self, Cache, Context};
 use crate::diag::{Files, visible};
 use crate::facts::{DomainFacts, Method, Observed};
 use crate::mail::Name;
@@ -84,7 +84,8 @@ fn inventory(paths: &[PathBuf], written: &[PathBuf]) -> anyhow::Result<(String, 
     sources::discover(&Tree::Disk, paths, &sources::Options::default(), &mut files, &mut store)?;
     store.finish(&files);
     let source = store.view(&files);
-    let context = Context { source: &source, method: Method::DnsFile, inventory: None, policies: &[] };
+    let context =
+        Context { source: &source, method: Method::DnsFile, inventory: None, policies: &[], cache: Cache::default() };
     let mut out = String::from(
         "# What the organisation owns and expects. `mailvet schema inventory` prints the schema of this file.\n\
          # Written from what the DNS files say today: check every role, and remove what should not be there.\n\

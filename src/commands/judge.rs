@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::civil::Date;
 
-use crate::collectors::{self, Context, PolicyFile};
+use crate::collectors::{self, Cache, Context, PolicyFile};
 use crate::diag::{Files, Span};
 use crate::engine;
 use crate::facts::{Method, Target};
@@ -44,6 +44,7 @@ pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<As
                     method: Method::DnsFile,
                     inventory: job.inventory,
                     policies: job.policies,
+                    cache: Cache::default(),
                 };
                 loop {
                     let start = next.fetch_add(BATCH, Ordering::Relaxed);

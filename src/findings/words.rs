@@ -275,7 +275,7 @@ mod tests {
     fn the_three_observations_are_three_sentences() {
         let leaf = leaf("spf.lookups", Operator::AtMost(int(10)));
         let cases = [
-            (BlameValue::Present("11".into()), None, "SPF DNS lookups is `11`; expected at most `10`"),
+            (BlameValue::Present("11".into()), None, "SPF DNS lookups: `11`; expected at most `10`"),
             (BlameValue::Absent(Proof::Nxdomain), None, "there is no SPF DNS lookups; expected at most `10`"),
             (BlameValue::Unknown(Cause::DnsTimeout), None, "SPF DNS lookups could not be determined (dns-timeout)"),
             (

@@ -9,7 +9,7 @@ mod mail_use;
 mod spf;
 mod transport;
 
-use crate::collectors::{self, Context, PolicyFile};
+use crate::collectors::{self, Cache, Context, PolicyFile};
 use crate::diag::Files;
 use crate::facts::{Catalogue, DomainFacts, FactView, Group, Method, Node, Observed, Target, View};
 use crate::inventory::Inventory;
@@ -68,6 +68,7 @@ impl World {
             method: Method::DnsFile,
             inventory: self.inventory.as_ref(),
             policies: &self.policies,
+            cache: Cache::default(),
         };
         collectors::domain(&context, &name(domain))
     }

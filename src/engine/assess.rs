@@ -7,12 +7,9 @@ use std::collections::BTreeMap;
 use super::evaluate::{AsOf, read, verdict};
 use super::explain::{explain, is_explained};
 use crate::diag::Span;
-use crate::facts::{Catalogue, Coverage, Group, Kind, Observed, Target};
+use crate::facts::{Catalogue, Cause, Coverage, Group, Kind, Node, Observed, Target, View};
 use crate::findings::{AssessedTarget, Assessment, Detail, FilledRecord, Verdict, WaiverNote, WaiverState};
-use crate::policy::{Policy, Rule, RuleIndex, Waiver};
-
-/// Most leaves kept for `not-checked`, which is no news about the target.
-const NOT_CHECKED_LEAVES: usize = 3;
+use crate::policy::{Leaf, LeafId, Operator, Policy, Rule, RuleIndex, Waiver};
 
 /// Days before its end from which on a waiver is "expiring".
 const EXPIRING_DAYS: i32 = 30;
@@ -32,22 +29,57 @@ pub fn assess_target(
     let as_of = AsOf::date(as_of);
     let mut verdicts = vec![None; policy.rules.len()].into_boxed_slice();
     let mut details = Vec::new();
+    let mut not_collected = Vec::new();
     for (index, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| rule.applies_to == kind) {
         let verdict = verdict(rule, facts, as_of);
         verdicts[index] = Some(verdict);
-        if let (true, Ok(index)) = (is_explained(verdict), u16::try_from(index)) {
-            details.push(detail(rule, RuleIndex(index), verdict, name, facts, as_of));
+        let Ok(index) = u16::try_from(index).map(RuleIndex) else { continue };
+        if verdict == Verdict::NotChecked {
+            not_collected.extend(uncollected(rule, facts).map(|leaf| (index, leaf)));
+        } else if is_explained(verdict) {
+            details.push(detail(rule, index, verdict, name, facts, as_of));
         }
     }
-    AssessedTarget { kind, name: name.to_owned(), anchor, verdicts, details: details.into_boxed_slice() }
+    AssessedTarget {
+        kind,
+        name: name.to_owned(),
+        anchor,
+        verdicts,
+        details: details.into_boxed_slice(),
+        not_collected: not_collected.into_boxed_slice(),
+    }
+}
+
+/// Leaves of a rule whose facts this run does not collect. For leaves of list elements, the list stands.
+fn uncollected<'a>(rule: &'a Rule, facts: &'a dyn Group) -> impl Iterator<Item = LeafId> + 'a {
+    let is_uncollected = |leaf: &Leaf| {
+        let Some(fact) = read(facts, &leaf.path.steps) else { return false };
+        match (fact.observed, &leaf.path.item) {
+            (Observed::Unknown(cause), _) => cause == Cause::NotCollected,
+            (Observed::Present(View::Rows(rows)), Some(item)) => (0..rows.count()).any(|row| {
+                read(rows.row(row), item)
+                    .is_some_and(|fact| matches!(fact.observed, Observed::Unknown(Cause::NotCollected)))
+            }),
+            (Observed::Present(View::Rows(rows)), None) if leaf.operator == Operator::Elements => {
+                (0..rows.count()).any(|row| has_uncollected(rows.row(row)))
+            }
+            _ => false,
+        }
+    };
+    let numbered = rule.leaves.iter().zip(0u16..);
+    numbered.filter(move |(leaf, _)| !leaf.element && is_uncollected(leaf)).map(|(_, index)| LeafId(index))
+}
+
+/// Whether any fact of a list element is not collected.
+fn has_uncollected(row: &dyn Group) -> bool {
+    (0..row.schema().fields.len()).any(|field| match row.node(field) {
+        Node::Fact(fact) => matches!(fact.observed, Observed::Unknown(Cause::NotCollected)),
+        Node::Group(group) => has_uncollected(group),
+    })
 }
 
 fn detail(rule: &Rule, index: RuleIndex, verdict: Verdict, name: &str, facts: &dyn Group, as_of: AsOf) -> Detail {
-    let mut explanation = explain(rule, facts, as_of);
-    if verdict == Verdict::NotChecked {
-        explanation.blame.truncate(NOT_CHECKED_LEAVES);
-        explanation.also.clear();
-    }
+    let explanation = explain(rule, facts, as_of);
     let record = (verdict == Verdict::Fail).then(|| filled_record(rule, name, facts)).flatten();
     Detail {
         rule: index,
@@ -376,13 +408,14 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_checked_keeps_three_leaves() {
+    fn what_was_not_checked_keeps_the_leaves_that_are_not_collected() {
         let leaf = |path: &str| json!({ "fact": path, "is": "present" });
         let check = json!({ "all": [leaf("spf.lookups"), leaf("spf.text"), leaf("spf.all"), leaf("spf.valid")] });
         let policy = policy(vec![rule(Target::Domain, json!({ "check": check }))]);
         let with = facts(Target::Domain, json!({}));
         let target = assess_target(&policy, Target::Domain, "example.org", None, with.group(), AS_OF);
         assert_eq!(target.verdicts[0], Some(Verdict::NotChecked));
-        assert_eq!(target.details[0].blame.len(), 3);
+        assert!(target.details.is_empty());
+        assert_eq!(target.not_collected.len(), 4);
     }
 }

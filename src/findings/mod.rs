@@ -107,6 +107,9 @@ pub struct AssessedTarget {
     pub verdicts: Box<[Option<Verdict>]>,
     /// Details of the verdicts that need them, sorted by rule.
     pub details: Box<[Detail]>,
+    /// For rules with the verdict `not-checked`: the leaves whose facts this run does not collect, sorted. They stand for
+    /// details, which would say the same for every target.
+    pub not_collected: Box<[(RuleIndex, LeafId)]>,
 }
 
 /// Why a verdict is what it is.

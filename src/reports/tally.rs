@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entries;
 use crate::facts::Cause;
-use crate::findings::{Assessment, BlameValue, Counts, Finding, Verdict};
+use crate::findings::{Assessment, Counts, Finding, Verdict};
 use crate::policy::{LeafId, Severity};
 
 /// Counts of one assessment.
@@ -38,7 +38,7 @@ impl Tally {
             seen[key.rule as usize] = true;
             match finding.verdict {
                 Verdict::Fail if !finding.is_waived() => *tally.failed.entry(finding.severity()).or_default() += 1,
-                Verdict::NotChecked => tally.not_checked.entry(key.rule).or_default().add(&finding),
+                Verdict::NotChecked => tally.not_checked.entry(key.rule).or_default().add(&finding, key.rule),
                 Verdict::Manual => *tally.manual.entry(key.rule).or_default() += 1,
                 _ => {}
             }
@@ -99,13 +99,13 @@ impl Tally {
 }
 
 impl NotChecked {
-    fn add(&mut self, finding: &Finding<'_>) {
+    fn add(&mut self, finding: &Finding<'_>, rule: u16) {
         self.targets += 1;
-        let Some(detail) = finding.detail else { return };
-        for blame in detail.blame.iter().chain(&detail.also) {
-            if let BlameValue::Unknown(cause) = blame.observed {
-                self.causes.entry(cause).or_default().insert(blame.leaf);
-            }
+        let leaves = &finding.target.not_collected;
+        let first = leaves.partition_point(|(index, _)| index.0 < rule);
+        let own = leaves[first..].iter().take_while(|(index, _)| index.0 == rule);
+        for (_, leaf) in own {
+            self.causes.entry(Cause::NotCollected).or_default().insert(*leaf);
         }
     }
 

@@ -131,7 +131,6 @@ pub(crate) fn sample() -> (Files, Assessment) {
         spf
     };
     let unknown = || detail(3, vec![blame(BlameValue::Unknown(Cause::DnsServfail), None, None)]);
-    let unchecked = || detail(4, vec![blame(BlameValue::Unknown(Cause::NotCollected), None, None)]);
     let expired =
         Detail { expired_waiver: Some(1), ..detail(1, vec![blame(BlameValue::Absent(Proof::Nodata), None, None)]) };
     let waived =
@@ -143,10 +142,14 @@ pub(crate) fn sample() -> (Files, Assessment) {
         anchor: Some(span("@  IN SOA")),
         verdicts: verdicts.into_iter().map(Some).collect(),
         details: details.into(),
+        not_collected: match verdicts[4] {
+            NotChecked => Box::new([(RuleIndex(4), LeafId(0))]),
+            _ => Box::default(),
+        },
     };
     let targets = vec![
-        target("a.example.org", [Ask, Fail, Fail, Unknown, NotChecked], vec![expired, waived, unknown(), unchecked()]),
-        target("example.org", [Ask, Pass, Fail, Error, NotChecked], vec![spf, unchecked()]),
+        target("a.example.org", [Ask, Fail, Fail, Unknown, NotChecked], vec![expired, waived, unknown()]),
+        target("example.org", [Ask, Pass, Fail, Error, NotChecked], vec![spf]),
         target("parked.example.org", [NotApplicable, Pass, Pass, Pass, Pass], vec![]),
     ];
     let policy = Policy {
@@ -200,6 +203,7 @@ pub(crate) fn large(count: usize) -> (Files, Assessment) {
                 anchor: Some(span("@  IN SOA")),
                 verdicts: verdicts.into(),
                 details: Box::new([Detail { rule: RuleIndex(u16::try_from(rule).unwrap()), ..spf.clone() }]),
+                not_collected: Box::default(),
             }
         })
         .collect();

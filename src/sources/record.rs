@@ -166,6 +166,9 @@ pub struct Soa {
     pub spans: [Span; 7],
 }
 
+/// Most octets that the data of a record may have: their number is written with 16 bits (RFC 1035 section 3.2.1).
+pub const RDATA_LIMIT: usize = u16::MAX as usize;
+
 /// A TXT value: the character-strings joined without separator, and for every octet its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Text {

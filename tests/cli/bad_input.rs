@@ -263,3 +263,19 @@ fn a_file_name_need_not_be_text() {
         assert!(!run.out.contains('\u{1b}'), "{format}");
     }
 }
+
+#[test]
+fn a_text_that_no_record_can_hold_is_refused() {
+    // 255 strings of 255 octets with their lengths are 65280 octets; one more is too much, as name servers see it.
+    let strings = |count: usize| format!("@ TXT \"v=spf1 \"{}", format!(" \"{}\"", "a".repeat(255)).repeat(count));
+    let broken = "a record holds 65535 octets at most";
+    assert!(!with_line(&strings(255)).run(&["check", "dns", "--format", "json"]).out.contains(broken));
+    told(with_line(&strings(256)).run(&["check", "dns", "--fail-on", "critical", "--format", "json"]), &[broken]);
+    let escaped = format!("@ TXT {}", "\\126".repeat(70_000));
+    told(with_line(&escaped).run(&["check", "dns", "--fail-on", "critical", "--format", "json"]), &[broken]);
+    for (length, fits) in [(65_000, true), (65_500, false), (300_000, false)] {
+        let value = format!("v=spf1 {}", "a".repeat(length));
+        let folder = Folder::with(&[("dns/example.org.yaml", &format!("'': {{type: TXT, value: '{value}'}}\n"))]);
+        assert_eq!(folder.run(&["check", "dns", "--format", "json"]).out.contains(broken), !fits, "{length}");
+    }
+}

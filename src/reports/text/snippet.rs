@@ -15,21 +15,36 @@ pub(super) struct Snippet {
     marked: std::ops::Range<usize>,
 }
 
+/// How many characters around the start of the marked ones are looked at. Lines may have millions of them; a page has
+/// far fewer.
+const REACH: usize = 4096;
+
+/// The characters of a line that a page can show, when `skipped` come before them.
+fn near(text: &str, skipped: usize) -> String {
+    text.chars().skip(skipped).take(3 * REACH).collect()
+}
+
 impl Snippet {
     pub(super) fn new(context: &Context<'_>, span: Span) -> Option<Snippet> {
         let place = place(context, span)?;
         let text = context.files.get(span.file).line_text(place.line);
-        let characters = pieces(&text);
-        let first = (place.column as usize - 1).min(characters.len());
-        let last = if place.end_line == place.line { place.end_column as usize - 1 } else { characters.len() };
-        let marked = first..last.clamp(first, characters.len());
+        let column = place.column as usize - 1;
+        let skipped = column.saturating_sub(REACH);
+        let characters = pieces(&near(&text, skipped));
+        let first = (column - skipped).min(characters.len());
+        let last = if place.end_line == place.line {
+            (place.end_column as usize - 1).saturating_sub(skipped)
+        } else {
+            characters.len()
+        };
+        let marked = first..last.min(characters.len()).max(first);
         Some(Snippet { place, characters, marked })
     }
 
     /// Writes place, line and carets; `label` stands beside the carets, or below where it does not fit.
     pub(super) fn write(&self, page: &mut Page<'_>, label: &str) -> io::Result<()> {
         let gutter = format!("  {} | ", self.place.line);
-        let room = page.width().saturating_sub(gutter.chars().count()).max(20);
+        let room = page.width().saturating_sub(gutter.chars().count()).clamp(20, REACH / 2);
         let shown = self.window(room);
         page.line(&format!("  {}", self.place))?;
         page.line(&format!("{gutter}{}", shown.text))?;

@@ -12,7 +12,7 @@ use super::{fields, wire};
 use crate::diag::{FileId, Span};
 use crate::mail::Name;
 use crate::sources::names::Names;
-use crate::sources::record::{RData, RecordType, Run, Soa, Text};
+use crate::sources::record::{RDATA_LIMIT, RData, RecordType, Run, Soa, Text};
 
 /// Where the bytes of a record stand.
 #[derive(Debug, Clone, Copy)]
@@ -349,7 +349,15 @@ impl<'a> FieldReader<'a> {
         let mut text = Building::new(&self.raw);
         while let Some(token) = self.optional()? {
             text.begin();
-            self.decode_string(token, &mut text)?;
+            // An octet is written with four characters at most.
+            let surely_too_long = token.end - token.start > 4 * RDATA_LIMIT;
+            if !surely_too_long {
+                self.decode_string(token, &mut text)?;
+            }
+            // Each string has an octet for its length.
+            if surely_too_long || text.bytes.len() + text.chunks.len() > RDATA_LIMIT {
+                return Err(self.wrong(token, "a record holds 65535 octets at most"));
+            }
         }
         if text.chunks.is_empty() {
             return Err(self.flaw("a text is missing", self.raw.start, self.raw.end));
@@ -474,7 +482,7 @@ pub(super) fn surely_sound(rtype: RecordType, raw: &Raw<'_>, simple: bool) -> bo
     let data = raw.bytes.get(raw.start..raw.end).unwrap_or(&[]);
     match rtype {
         RecordType::TXT | RecordType::SPF => {
-            simple && data.starts_with(b"\"") && data.ends_with(b"\"") && only_quoted(data)
+            simple && data.len() <= RDATA_LIMIT && data.starts_with(b"\"") && data.ends_with(b"\"") && only_quoted(data)
         }
         RecordType::A => ipv4(data),
         RecordType::AAAA => {

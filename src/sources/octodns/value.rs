@@ -11,7 +11,7 @@ use super::scalar::{self, TextRules};
 use super::yaml::{NodeId, NodeKind, Tag, Yaml};
 use crate::diag::{Diagnostic, Files, Span};
 use crate::mail::Name;
-use crate::sources::record::RData;
+use crate::sources::record::{RDATA_LIMIT, RData};
 
 /// What is wrong with a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -218,7 +218,16 @@ impl Values<'_> {
             );
         }
         let source = &self.files.get(node.span.file).bytes;
-        Ok(RData::Txt(scalar::text(source, node.span, *style, value, self.text)))
+        // An octet is written with four characters at most.
+        if value.len() > 4 * RDATA_LIMIT {
+            return self.malformed("a record holds 65535 octets at most", id);
+        }
+        let text = scalar::text(source, node.span, *style, value, self.text);
+        // Each string has an octet for its length.
+        if text.bytes.len() + text.chunks.len() > RDATA_LIMIT {
+            return self.malformed("a record holds 65535 octets at most", id);
+        }
+        Ok(RData::Txt(text))
     }
 
     fn other(&self, rtype: &str, id: NodeId) -> Read<RData> {

@@ -11,6 +11,9 @@ use crate::inventory::{Domain, Inventory};
 use crate::mail::Name;
 use crate::sources::{Answer, Outcome, RData, Record, RecordSource, RecordType, Text};
 
+/// Most TXT lookups that are remembered.
+const MOST_TEXTS: usize = 6;
+
 /// The source of records and what the organisation says about itself.
 pub struct Context<'a> {
     /// Where records come from.
@@ -30,6 +33,8 @@ pub struct Context<'a> {
 pub struct Cache {
     /// Name servers and SOA of the zone that was asked for last.
     pub(super) zone: RefCell<Option<ZoneFacts>>,
+    /// TXT values that were asked for last, the latest first: several families read the same record.
+    pub(super) texts: RefCell<Vec<(Name, Result<Texts, Missing>)>>,
     /// Organisational domains by name.
     pub(super) organisations: RefCell<BTreeMap<Name, Option<Name>>>,
 }
@@ -115,7 +120,20 @@ impl Context<'_> {
 
     /// The texts at a name with the record they came from.
     pub(super) fn texts(&self, name: &Name, rtype: RecordType) -> Result<Texts, Missing> {
-        self.texts_with_aliases(name, rtype).1
+        if rtype != RecordType::TXT {
+            return self.texts_with_aliases(name, rtype).1;
+        }
+        let mut recent = self.cache.texts.borrow_mut();
+        if let Some(at) = recent.iter().position(|(known, _)| known == name) {
+            recent[..=at].rotate_right(1);
+            return recent[0].1.clone();
+        }
+        let texts = self.texts_with_aliases(name, rtype).1;
+        if recent.len() >= MOST_TEXTS {
+            recent.pop();
+        }
+        recent.insert(0, (name.clone(), texts.clone()));
+        texts
     }
 
     /// Like [`Context::texts`], with the first alias that was followed.

@@ -101,7 +101,7 @@ fn enumerate(context: &Context<'_>, parent: &Name) -> Result<Vec<String>, Missin
 fn key(context: &Context<'_>, parent: &Name, selector: &str) -> Selector {
     let Ok(name) = parent.child(selector) else { return Selector::Nothing };
     let (alias, texts) = context.texts_with_aliases(&name, RecordType::TXT);
-    let looks_like_key = |text: &TextRecord| dkim::looks_like_key(&text.lossy());
+    let looks_like_key = |text: &TextRecord| dkim::looks_like_key(&text.text.lossy());
     let texts = match texts.and_then(Texts::all_read).and_then(|texts| texts.holding(looks_like_key)) {
         Ok(texts) => texts,
         Err(missing) if missing.cause().is_some() => return Selector::Unknown { missing, alias },

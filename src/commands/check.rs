@@ -85,7 +85,7 @@ impl Scope<'_> {
         coverage.ignored.extend(found.ignored);
         coverage.ignored.sort();
         let mut assembler = Assembler::new(self.policy.clone(), self.as_of);
-        judged.into_iter().for_each(|target| assembler.push(target));
+        assembler.extend(judged);
         Ok(assembler.finish(coverage))
     }
 

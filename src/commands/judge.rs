@@ -1,8 +1,7 @@
 //! Collect and evaluate target by target, on all cores, without holding the facts of more than a few at a time.
 
 use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::civil::Date;
 
@@ -33,8 +32,9 @@ pub(super) struct Job<'a> {
 pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<AssessedTarget> {
     let threads =
         std::thread::available_parallelism().map_or(1, NonZero::get).min(domains.len().div_ceil(BATCH)).max(1);
-    let next = AtomicUsize::new(0);
-    let batches: Mutex<Vec<(usize, Vec<AssessedTarget>)>> = Mutex::new(Vec::new());
+    // Every domain has its place from the start, so that no result is ever moved: there may be very many.
+    let mut places: Vec<Option<AssessedTarget>> = domains.iter().map(|_| None).collect();
+    let batches = Mutex::new(domains.chunks(BATCH).zip(places.chunks_mut(BATCH)));
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -46,21 +46,16 @@ pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<As
                     policies: job.policies,
                     cache: Cache::default(),
                 };
-                loop {
-                    let start = next.fetch_add(BATCH, Ordering::Relaxed);
-                    let Some(batch) = domains.get(start..domains.len().min(start + BATCH)) else { break };
-                    if batch.is_empty() {
-                        break;
+                let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
+                while let Some((batch, places)) = next() {
+                    for ((name, anchor), place) in batch.iter().zip(places) {
+                        *place = Some(one(job, &context, name, *anchor));
                     }
-                    let judged = batch.iter().map(|(name, anchor)| one(job, &context, name, *anchor)).collect();
-                    batches.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((start, judged));
                 }
             });
         }
     });
-    let mut batches = batches.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    batches.sort_by_key(|(start, _)| *start);
-    batches.into_iter().flat_map(|(_, judged)| judged).collect()
+    places.into_iter().filter_map(|place| place).collect()
 }
 
 fn one(job: &Job<'_>, context: &Context<'_>, name: &Name, anchor: Option<Span>) -> AssessedTarget {

@@ -170,6 +170,14 @@ impl Assembler {
         self.targets.push(target);
     }
 
+    /// Adds targets that were judged already.
+    pub fn extend(&mut self, targets: Vec<AssessedTarget>) {
+        match self.targets.is_empty() {
+            true => self.targets = targets,
+            false => self.targets.extend(targets),
+        }
+    }
+
     /// Sorts the targets and applies the waivers.
     pub fn finish(self, coverage: Coverage) -> Assessment {
         let Assembler { policy, as_of, mut targets } = self;

@@ -3,6 +3,7 @@
 //!
 //! Nothing here judges: a short key is a number of bits, a record in test mode is a flag.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use data_encoding::BASE64;
@@ -153,13 +154,16 @@ impl Key {
     /// Decodes the key and measures it.
     fn decode(&mut self, value: &str, range: Range<usize>) {
         // RFC 6376 section 3.2: folding white space inside base64 is ignored.
-        let packed: String = value.chars().filter(|character| !character.is_ascii_whitespace()).collect();
+        let packed: Cow<'_, [u8]> = match value.bytes().any(|byte| byte.is_ascii_whitespace()) {
+            true => value.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect(),
+            false => Cow::Borrowed(value.as_bytes()),
+        };
         if packed.is_empty() {
             // RFC 6376 section 3.6.1: an empty value means that the key has been revoked.
             self.revoked = true;
             return;
         }
-        let Ok(bytes) = BASE64.decode(packed.as_bytes()) else {
+        let Ok(bytes) = BASE64.decode(&packed) else {
             self.problems.push(Problem::new("the key is not valid base64", range));
             return;
         };

@@ -9,7 +9,7 @@ use super::explanation::explanation;
 use super::place::{home, located};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, escape, is_reported, plural, worst};
+use super::{Context, escape, is_notable, is_reported, plural, worst};
 use crate::findings::{Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -23,7 +23,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     if let Some(why) = tally.nothing_judged(assessment) {
         writeln!(out, "::error title=mailvet%3A nothing was judged::{}", escape::workflow_message([why.as_str()]))?;
     }
-    let reported = worst(assessment, SHOWN, |finding| is_reported(finding, context));
+    let reported = worst(assessment, SHOWN, is_notable, |finding| is_reported(finding, context));
     if reported.omitted() > 0 {
         writeln!(
             out,

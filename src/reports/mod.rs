@@ -206,13 +206,27 @@ fn finding<'a>(assessment: &'a Assessment, target: &'a AssessedTarget, rule: u16
 
 /// All findings with their keys, in the order of [`Assessment::findings`].
 fn entries(assessment: &Assessment) -> impl Iterator<Item = (Key, Finding<'_>)> {
+    entries_of(assessment, |_| true)
+}
+
+/// The findings with certain verdicts.
+fn entries_of(
+    assessment: &Assessment,
+    wanted: impl Fn(Verdict) -> bool + Copy,
+) -> impl Iterator<Item = (Key, Finding<'_>)> {
     assessment.targets.iter().zip(0u32..).flat_map(move |(target, index)| {
-        (0..u16::try_from(target.verdicts.len()).unwrap_or(u16::MAX)).filter_map(move |rule| {
+        let wanted = target.verdicts.iter().zip(0u16..).filter(move |(verdict, _)| verdict.is_some_and(wanted));
+        wanted.filter_map(move |(_, rule)| {
             let finding = finding(assessment, target, rule)?;
             let undetermined = matches!(finding.verdict, Verdict::Unknown | Verdict::Error);
             Some((Key { undetermined, severity: Reverse(finding.severity()), target: index, rule }, finding))
         })
     })
+}
+
+/// Whether a verdict asks for somebody's attention.
+fn is_notable(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Fail | Verdict::Unknown | Verdict::Error)
 }
 
 /// The worst findings of a kind, sorted, and how many there are in all.
@@ -228,11 +242,16 @@ impl Worst {
     }
 }
 
-/// The `limit` worst findings that `keep` accepts, sorted; all of them when `limit` is 0. Memory follows `limit`.
-fn worst(assessment: &Assessment, limit: usize, keep: impl Fn(&Finding<'_>) -> bool) -> Worst {
+/// The `limit` worst findings with a wanted verdict that `keep` accepts, sorted; all of them when `limit` is 0. Memory follows `limit`.
+fn worst(
+    assessment: &Assessment,
+    limit: usize,
+    wanted: impl Fn(Verdict) -> bool + Copy,
+    keep: impl Fn(&Finding<'_>) -> bool,
+) -> Worst {
     let mut keys: Vec<Key> = Vec::new();
     let mut total = 0;
-    for (key, finding) in entries(assessment) {
+    for (key, finding) in entries_of(assessment, wanted) {
         if !keep(&finding) {
             continue;
         }

@@ -29,7 +29,7 @@ use super::model::Lazy;
 use super::place::{Located, home, located, relative};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, Worst, entries, escape, is_reported, plural, worst};
+use super::{Context, Key, Worst, entries, escape, is_notable, is_reported, plural, worst};
 use crate::findings::{Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -58,7 +58,9 @@ pub(super) fn render(
     let tally = Tally::of(assessment);
     let reported = match dialect {
         Dialect::Full => Worst { keys: Vec::new(), total: 0 },
-        Dialect::Github | Dialect::Gitlab => worst(assessment, RESULTS, |finding| is_reported(finding, context)),
+        Dialect::Github | Dialect::Gitlab => {
+            worst(assessment, RESULTS, is_notable, |finding| is_reported(finding, context))
+        }
     };
     let log = Writer::new(dialect, assessment, context, &tally, &reported);
     let groups = if dialect == Dialect::Gitlab { log.merged(&reported.keys) } else { Vec::new() };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entries;
+use super::entries_of;
 use crate::facts::Cause;
 use crate::findings::{Assessment, Counts, Finding, Verdict};
 use crate::policy::{LeafId, Severity};
@@ -34,8 +34,13 @@ impl Tally {
     pub(super) fn of(assessment: &Assessment) -> Tally {
         let mut tally = Tally { counts: assessment.counts(), ..Tally::default() };
         let mut seen = vec![false; assessment.policy.rules.len()];
-        for (key, finding) in entries(assessment) {
-            seen[key.rule as usize] = true;
+        for target in &assessment.targets {
+            for (verdict, seen) in target.verdicts.iter().zip(&mut seen) {
+                *seen |= verdict.is_some();
+            }
+        }
+        let counted = |verdict: Verdict| matches!(verdict, Verdict::Fail | Verdict::NotChecked | Verdict::Manual);
+        for (key, finding) in entries_of(assessment, counted) {
             match finding.verdict {
                 Verdict::Fail if !finding.is_waived() => *tally.failed.entry(finding.severity()).or_default() += 1,
                 Verdict::NotChecked => tally.not_checked.entry(key.rule).or_default().add(&finding, key.rule),

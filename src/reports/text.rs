@@ -17,7 +17,7 @@ use snippet::Snippet;
 use super::explanation::{Line, explanation};
 use super::place::place;
 use super::tally::Tally;
-use super::{Context, Key, Worst, days_until, is_open_failure, is_undetermined, plural, worst};
+use super::{Context, Key, Worst, days_until, is_notable, is_open_failure, is_undetermined, plural, worst};
 use crate::diag::Span;
 use crate::findings::{Assessment, FilledRecord, Finding, Verdict};
 use crate::policy::Check;
@@ -78,7 +78,7 @@ impl<'a> Report<'a> {
     }
 
     fn failures(&mut self) -> io::Result<()> {
-        let failures = worst(self.assessment, self.context.limit, is_open_failure);
+        let failures = worst(self.assessment, self.context.limit, is_notable, is_open_failure);
         for (_, finding) in self.grouped(&failures.keys) {
             self.finding(&finding)?;
             self.page.blank()?;
@@ -87,7 +87,7 @@ impl<'a> Report<'a> {
     }
 
     fn waived(&mut self) -> io::Result<()> {
-        let waived = worst(self.assessment, self.context.limit, |finding| finding.is_waived());
+        let waived = worst(self.assessment, self.context.limit, is_notable, |finding| finding.is_waived());
         if waived.total == 0 {
             return Ok(());
         }
@@ -101,7 +101,7 @@ impl<'a> Report<'a> {
     }
 
     fn undetermined(&mut self) -> io::Result<()> {
-        let unknown = worst(self.assessment, self.context.limit, is_undetermined);
+        let unknown = worst(self.assessment, self.context.limit, is_notable, is_undetermined);
         if unknown.total == 0 {
             return Ok(());
         }
@@ -148,7 +148,7 @@ impl<'a> Report<'a> {
     }
 
     fn passed(&mut self) -> io::Result<()> {
-        let passed = worst(self.assessment, self.context.limit, |finding| finding.verdict == Verdict::Pass);
+        let passed = worst(self.assessment, self.context.limit, |verdict| verdict == Verdict::Pass, |_| true);
         self.page.heading(&format!("Passed ({})", passed.total))?;
         let mut keys = passed.keys.clone();
         keys.sort_unstable_by_key(|key| (key.target, key.rule));

@@ -221,6 +221,12 @@ pub fn is_dmarc(text: &str) -> bool {
     version(text).is_some()
 }
 
+/// What a record says about public suffixes, without reading the rest of it.
+pub fn declared_suffix(text: &str) -> PublicSuffix {
+    let mentioned = text.as_bytes().windows(3).any(|word| word.eq_ignore_ascii_case(b"psd"));
+    if mentioned { parse(text).public_suffix() } else { PublicSuffix::default() }
+}
+
 /// Why a TXT record that was meant as DMARC is none. `None` for DMARC records and for texts about something else.
 pub fn near_miss(text: &str) -> Option<&'static str> {
     if is_dmarc(text) {

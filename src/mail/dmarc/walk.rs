@@ -242,7 +242,7 @@ impl Walk<'_> {
             return Step::Continue;
         };
         let text = texts.swap_remove(index);
-        let psd = record::parse(&text).public_suffix();
+        let psd = record::declared_suffix(&text);
         self.candidates.push(Candidate { domain: domain.clone(), index, text, psd });
         if psd == PublicSuffix::Undeclared { Step::Continue } else { Step::Stop }
     }

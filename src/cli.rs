@@ -44,7 +44,7 @@ pub enum Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Judge DNS-as-code files offline; exit 1 when a rule fails
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs

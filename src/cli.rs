@@ -44,7 +44,7 @@ pub enum Colour {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Judge DNS-as-code files offline; exit 1 when a rule fails
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs
@@ -68,13 +68,17 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 all good; 1 a rule failed at or above --fail-on; 2 wrong usage or unreadable input; \
-3 nothing failed, but evidence is incomplete.
+3 nothing failed, but evidence is incomplete or nothing was judged.
 
 Examples:
-  mailvet check dns/                                  judge every zone below dns/
-  mailvet check dns/ --base origin/main               only what this change makes worse
-  mailvet check dns/ --output sarif-github=out.sarif  also write a report
-  mailvet check - --origin example.org < zone.db      judge one zone from standard input"
+  Judge every zone below dns/:
+    mailvet check dns/
+  Report only what this change makes worse:
+    mailvet check dns/ --base origin/main
+  Also write a report for GitHub code scanning:
+    mailvet check dns/ --output sarif-github=out.sarif
+  Judge one zone from standard input:
+    mailvet check - --origin example.org < zone.db"
 )]
 pub struct CheckArgs {
     /// Zone files and folders to judge; `-` reads one zone from standard input. Default: the inventory's `dns.files`
@@ -207,9 +211,9 @@ pub enum PackCommand {
     List(PackArgs),
     /// Say what is wrong or could be better in a pack
     Lint(PackArgs),
-    /// Run a pack's tests, inject unknown facts and mutate conditions
+    /// Run a pack's tests, and show changes to its rules that no test notices
     Test(PackArgs),
-    /// Print the documentation of a pack, or write one page per rule
+    /// Print an overview of each pack; with --out, write one page per rule
     Docs(PackDocsArgs),
 }
 

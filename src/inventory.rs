@@ -36,7 +36,7 @@ pub struct Inventory {
     pub profile: Option<String>,
     /// Waiver files, relative to the inventory.
     pub waivers: Vec<String>,
-    /// Answer files, relative to the inventory.
+    /// Answer files for manual rules, relative to the inventory. This version does not read them yet.
     pub answers: Vec<String>,
 }
 

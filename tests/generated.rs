@@ -66,3 +66,10 @@ fn rule_pages_are_current_and_belong_to_a_rule() {
     let orphans: Vec<_> = found.iter().filter(|name| !pages.contains_key(*name)).collect();
     assert!(orphans.is_empty(), "pages of no rule, delete them: {orphans:?}");
 }
+
+#[test]
+fn the_readme_counts_the_rules() {
+    let rules: usize = embedded_packs(&mut Files::default()).unwrap().iter().map(|pack| pack.rules.len()).sum();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(readme.contains(&format!("the {rules} rules in five packs")), "the README does not say {rules} rules");
+}

@@ -1,6 +1,11 @@
 //! Packs as people write them: good ones load, and every mistake is answered with its place and what to change.
 
-#![allow(clippy::unwrap_used, reason = "a test whose own files cannot be read has nothing to go on with")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that skips says so"
+)]
 
 mod support;
 

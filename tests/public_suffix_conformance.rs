@@ -1,5 +1,12 @@
 //! The public suffix list's own test vectors.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that skips says so"
+)]
+
 use mailvet::mail::Name;
 use mailvet::mail::suffix::organisational_domain;
 

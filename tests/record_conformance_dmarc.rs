@@ -1,6 +1,13 @@
 //! DMARC record vectors of another implementation, which judges by RFC 7489. Each verdict agrees with ours, or stands in
 //! the ledger with the section that makes us differ.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that skips says so"
+)]
+
 use mailvet::mail::dmarc::{is_dmarc, parse};
 
 mod support;

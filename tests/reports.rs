@@ -1,5 +1,12 @@
 //! Reports: what goes in comes out, in every format, in the same bytes each time, and honestly when nothing was judged.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that skips says so"
+)]
+
 #[path = "support/assessment.rs"]
 mod assessment;
 

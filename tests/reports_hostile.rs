@@ -1,5 +1,12 @@
 //! Hostile text in names, facts, paths, packs and waivers reaches no sink as anything but text.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that skips says so"
+)]
+
 #[path = "support/assessment.rs"]
 mod assessment;
 

@@ -3,6 +3,13 @@
 //! The schema does not know the three mistakes for which GitHub rejects or misreads a whole file: a result without a
 //! physical location, an absolute address as the location, and a level on a result that is no failure.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on panics, and one that skips says so"
+)]
+
 #[path = "support/assessment.rs"]
 mod assessment;
 #[path = "support/mod.rs"]

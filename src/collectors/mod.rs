@@ -3,6 +3,8 @@
 //! A collector never says good or bad, and never turns "could not look" into a value: an unknown answer becomes a fact
 //! that is unknown for the same cause. Collectors are plain functions over a [`RecordSource`]; they do no I/O of their
 //! own, so the same code serves files and, behind another source, live servers.
+//!
+//! [`RecordSource`]: crate::sources::RecordSource
 
 mod context;
 mod dkim;

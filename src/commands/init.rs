@@ -207,7 +207,7 @@ jobs:
       - name: Judge everything, for code scanning
         if: always()
         run: mailvet check --format github --exit-zero --output sarif-github=mailvet.sarif
-      - uses: github/codeql-action/upload-sarif@v3
+      - uses: github/codeql-action/upload-sarif@v4
         if: always()
         with: {{ sarif_file: mailvet.sarif }}
 "#,

@@ -191,7 +191,7 @@ impl Key {
             };
         }
         match x509_parser::public_key::RSAPublicKey::from_der(der) {
-            Ok((rest, rsa)) if rest.is_empty() => {
+            Ok(([], rsa)) => {
                 self.bare_rsa = true;
                 modulus_bits(rsa.modulus)
             }

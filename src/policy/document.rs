@@ -1,6 +1,6 @@
 //! What people write in packs, with places: names, conditions and right sides as written, before types are checked.
 //!
-//! [`super::load`] fills these types, [`super::check`] turns them into [`super::model`]. They are kept apart because a
+//! [`super::load`] fills these types, `check` turns them into [`super::model`]. They are kept apart because a
 //! rule is checked again for every set of parameters: defaults, a profile's, a test's.
 
 use std::collections::BTreeMap;

@@ -234,9 +234,11 @@ mod tests {
 
     use super::*;
 
+    type Escape = fn(&str) -> String;
+
     #[test]
     fn each_sink_has_its_own_escapes() {
-        let cases: &[(fn(&str) -> String, &str, &str)] = &[
+        let cases: &[(Escape, &str, &str)] = &[
             (|text| terminal(text).into_owned(), "a\u{1b}[0m ##vso[x] ## b", "a\\x1b[0m #\\x23vso[x] ## b"),
             (|text| terminal(text).into_owned(), "###[x]", "##\\x23[x]"),
             (|text| log_line(text).into_owned(), "  ::error::x", "  \\x3a:error::x"),

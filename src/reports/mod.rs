@@ -1,7 +1,7 @@
 //! Assessment in, bytes out; one file per format.
 //!
 //! A report decides nothing and loses nothing: every finding that goes in comes out, is counted, or is named as left out,
-//! and untrusted text reaches each sink only through that sink's escaping ([`escape`]). Reports are written as a stream,
+//! and untrusted text reaches each sink only through that sink's escaping (`escape`). Reports are written as a stream,
 //! because an assessment may have millions of findings, and are deterministic: there is no clock here. What each format
 //! leaves out by design is stated in the first lines of its file.
 

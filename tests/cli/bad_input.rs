@@ -214,7 +214,7 @@ fn an_unreadable_file_is_said() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::with(&[("dns/good.zone", GOOD), ("dns/locked.zone", BAD)]);
     let locked = folder.path("dns/locked.zone");
-    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(&locked).is_ok() {
         println!("skipped: this user may read everything");
         return;

@@ -5,7 +5,7 @@
 //! `$INCLUDE` could have added that was not found. What it cannot read is left there as unreadable. Nothing is resolved
 //! from disk here; the caller supplies included files.
 //!
-//! Only the places of records are kept; [`rdata`] decodes their data when somebody asks.
+//! Only the places of records are kept; `rdata` decodes their data when somebody asks.
 
 mod fields;
 mod generate;

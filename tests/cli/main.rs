@@ -38,6 +38,8 @@ ns1 A 192.0.2.53
 @ TXT "v=spf1 -all"
 _dmarc TXT "v=DMARC1; p=reject; sp=reject; rua=mailto:d@example.org"
 *._domainkey TXT "v=DKIM1; p="
+@ CAA 0 issue ";"
+@ CAA 0 issuemail ";"
 "#;
 
 /// A domain that sends mail, with a weak SPF and DMARC record.

@@ -70,6 +70,7 @@ fn rule(target: Target, when: Option<Condition>, check: Condition, leaves: Vec<L
         when,
         check: Check::Automatic(check),
         leaves,
+        params: BTreeMap::new(),
         why: String::new(),
         fix: Fix::default(),
         references: Vec::new(),

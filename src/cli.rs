@@ -196,8 +196,9 @@ impl From<SeverityArg> for Severity {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
-    /// A rule such as `spoofing/dmarc-not-enforced`, or a fact such as `dmarc.policy`
-    #[arg(value_name = "RULE|FACT")]
+    /// A rule such as `spoofing/dmarc-not-enforced`, a pack such as `spoofing`, a fact such as `dmarc.policy`, or a
+    /// group of facts such as `dmarc`
+    #[arg(value_name = "RULE|PACK|FACT")]
     pub name: String,
     /// Folder of a rule pack of your own (repeatable)
     #[arg(long, value_name = "DIR")]

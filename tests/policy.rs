@@ -975,7 +975,9 @@ fn a_rule_page_says_what_is_checked_in_words() {
         "# DMARC does not reject forged mail\n\n| | |\n|---|---|\n| Rule | `sample/dmarc-not-enforced` |\n| Severity | high |\n\
          | Applies to | domain |\n| Pack | sample 1.2.0 |\n\n## Why\n\nReceivers deliver mail that forges this domain.\n\n\
          ## Fix\n\nPublish a DMARC record with `p=reject`.\n\nRecord to publish, with the name of the domain in place of `{domain}`:\n\n```text\n_dmarc.{domain} TXT v=DMARC1; p=reject\n```\n\n\
-         ## Condition\n\nThe rule requires\n\n- `dmarc.policy` (DMARC policy) is at least `reject`\n\n## References\n\n\
+         ## Condition\n\nThe rule requires\n\n- `dmarc.policy` (DMARC policy) is at least `reject`\n\n## Parameters\n\n\
+         The condition is shown with these values; a profile or `--param` may set others.\n\n\
+         | Parameter | Value | Meaning |\n|---|---|---|\n| `sample.policy` | `reject` | Weakest DMARC policy |\n\n## References\n\n\
          - [RFC 9989 section 4.7](<https://www.rfc-editor.org/rfc/rfc9989#section-4.7>)\n\n## Controls\n\n- `nist-800-53r5`: SI-8\n\n\
          ## Tests\n\n| Case | Facts | Verdict |\n|---|---|---|\n| reject | `dmarc.policy: reject` | pass |\n\
          | monitoring | `dmarc.policy: none` | fail |\n| quarantine is enough | `dmarc.policy: quarantine`<br>parameter `policy: quarantine` | pass |\n\

@@ -9,24 +9,24 @@ use super::{exit, input};
 use crate::cli::ExplainArgs;
 use crate::diag::{Files, suggest};
 use crate::facts::{Catalogue, Entry, Target};
-use crate::policy::{PackDocument, ParamValues, resolve, rule_page};
+use crate::policy::{Pack, PackDocument, ParamValues, Rule, pack_index, resolve, rule_explanation};
 use crate::schema;
 
-/// Prints the page of a rule, or the definition of a fact with the rules that read it.
+/// Prints the page of a rule or a pack, the definition of a fact with the rules that read it, or the facts of a group.
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
     let mut files = Files::default();
     let packs = packs(&mut files, &args.pack)?;
-    let rules: Vec<_> = packs
-        .iter()
-        .filter_map(|pack| resolve(pack, &ParamValues::default()).ok())
-        .flat_map(|pack| pack.rules)
-        .collect();
+    let packs: Vec<Pack> = packs.iter().filter_map(|pack| resolve(pack, &ParamValues::default()).ok()).collect();
+    let rules: Vec<&Rule> = packs.iter().flat_map(|pack| &pack.rules).collect();
     let mut out = anstream::stdout();
-    let by_name = |rule: &&crate::policy::Rule| {
-        rule.id == args.name || rule.id.split_once('/').is_some_and(|(_, id)| id == args.name)
-    };
+    let by_name =
+        |rule: &&&Rule| rule.id == args.name || rule.id.split_once('/').is_some_and(|(_, id)| id == args.name);
     if let Some(rule) = rules.iter().find(by_name) {
-        out.write_all(rule_page(rule).as_bytes())?;
+        out.write_all(rule_explanation(rule).as_bytes())?;
+        return Ok(exit::GOOD);
+    }
+    if let Some(pack) = packs.iter().find(|pack| pack.reference.name == args.name) {
+        out.write_all(pack_index(pack).as_bytes())?;
         return Ok(exit::GOOD);
     }
     let entries: Vec<Entry> = Target::ALL.iter().flat_map(|target| Catalogue::entries(*target)).collect();
@@ -41,6 +41,15 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<u8> {
             .collect();
         if !readers.is_empty() {
             writeln!(out, "\nRead by: {}", readers.join(", "))?;
+        }
+        return Ok(exit::GOOD);
+    }
+    let prefix = format!("{}.", args.name);
+    let group: Vec<&Entry> = entries.iter().filter(|entry| entry.path.starts_with(&prefix)).collect();
+    if !group.is_empty() {
+        writeln!(out, "# Facts of the group {}\n", args.name)?;
+        for entry in group {
+            writeln!(out, "- {}: {}", entry.path, entry.title)?;
         }
         return Ok(exit::GOOD);
     }
@@ -63,7 +72,7 @@ fn packs(files: &mut Files, folders: &[PathBuf]) -> anyhow::Result<Vec<PackDocum
 }
 
 /// Whether a rule reads a fact.
-fn reads(rule: &crate::policy::Rule, path: &str) -> bool {
+fn reads(rule: &Rule, path: &str) -> bool {
     rule.leaves.iter().any(|leaf| match (&leaf.list, leaf.element) {
         (Some(list), true) => format!("{list}[].{}", leaf.path.text) == path,
         _ => leaf.path.text == path || leaf.path.text.trim_end_matches("[]") == path,

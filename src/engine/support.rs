@@ -29,6 +29,7 @@ pub(crate) fn rule(target: Target, document: Value) -> Rule {
         when,
         check: Check::Automatic(check),
         leaves: draft.leaves,
+        params: BTreeMap::new(),
         why: "it matters".to_owned(),
         fix: Fix::default(),
         references: Vec::new(),

@@ -6,11 +6,13 @@
 
 mod right;
 
+use std::collections::BTreeMap;
+
 use super::document::{
     ConditionDocument, LeafDocument, OperatorWord, PackDocument, ParamValues, QuantifiedDocument, RuleDocument,
 };
 use super::literal::kind_text;
-use super::model::{Condition, IfNone, Leaf, LeafId, Operator, Pattern, Quantifier};
+use super::model::{Condition, IfNone, Leaf, LeafId, Operator, Pattern, Quantifier, UsedParam};
 use crate::diag::fields::{Problems, text, word};
 use crate::diag::yaml::Spanned;
 use crate::diag::{Diagnostic, Span};
@@ -27,6 +29,7 @@ pub(super) struct Checked {
     pub(super) when: Option<Condition>,
     pub(super) check: Option<Condition>,
     pub(super) leaves: Vec<Leaf>,
+    pub(super) used: BTreeMap<String, UsedParam>,
 }
 
 /// Checks the conditions of a rule with the given values of parameters.
@@ -37,15 +40,23 @@ pub(super) fn rule(
     params: &ParamValues,
     out: &mut Problems,
 ) -> Checked {
-    let mut checker = Checker { pack, target: rule.applies_to, params, element: None, leaves: Vec::new(), out };
+    let mut checker = Checker {
+        pack,
+        target: rule.applies_to,
+        params,
+        element: None,
+        leaves: Vec::new(),
+        used: BTreeMap::new(),
+        out,
+    };
     let when = rule.when.as_ref().and_then(|when| checker.condition(when));
     let check = condition.and_then(|condition| checker.condition(condition));
-    let leaves = std::mem::take(&mut checker.leaves);
+    let Checker { leaves, used, out, .. } = checker;
     if leaves.len() > MOST_LEAVES {
         let message = format!("the rule has {} comparisons; {MOST_LEAVES} are the most", leaves.len());
         out.push(Diagnostic::error("rule-size", message).at(rule.id.span).help("divide it into several rules"));
     }
-    Checked { when, check, leaves }
+    Checked { when, check, leaves, used }
 }
 
 /// The list of the quantifier that is being checked.
@@ -61,6 +72,7 @@ struct Checker<'a> {
     params: &'a ParamValues,
     element: Option<Element>,
     leaves: Vec<Leaf>,
+    used: BTreeMap<String, UsedParam>,
     out: &'a mut Problems,
 }
 

@@ -15,6 +15,13 @@ use crate::facts::View;
 
 /// The page of a rule.
 pub fn rule_page(rule: &Rule) -> String {
+    let mut page = rule_explanation(rule);
+    tests(&rule.tests, &mut page);
+    page
+}
+
+/// The page of a rule without its tests, for a terminal.
+pub fn rule_explanation(rule: &Rule) -> String {
     let mut page = format!("# {}\n\n", prose(&rule.title));
     page.push_str(&format!("| | |\n|---|---|\n| Rule | `{}` |\n", code(&rule.id)));
     page.push_str(&format!("| Severity | {} |\n", rule.severity));
@@ -42,9 +49,9 @@ pub fn rule_page(rule: &Rule) -> String {
         Check::Automatic(check) => condition(rule, check, 0, &mut page),
         Check::Manual(manual) => question(manual, &mut page),
     }
+    params(rule, &mut page);
     references(rule, &mut page);
     controls(rule, &mut page);
-    tests(&rule.tests, &mut page);
     page
 }
 
@@ -249,6 +256,21 @@ fn literal(value: &Literal) -> String {
         Literal::Text(text) | Literal::Name(text) => text.to_string(),
         Literal::Address(address) => address.to_string(),
         Literal::Word { rank, words } => words.words.get(usize::from(*rank)).copied().unwrap_or_default().to_owned(),
+    }
+}
+
+fn params(rule: &Rule, page: &mut String) {
+    if rule.params.is_empty() {
+        return;
+    }
+    page.push_str(
+        "\n## Parameters\n\nThe condition is shown with these values; a profile or `--param` may set others.\n\n",
+    );
+    page.push_str("| Parameter | Value | Meaning |\n|---|---|---|\n");
+    for (name, param) in &rule.params {
+        let name = format!("{}.{name}", rule.pack.name);
+        let (name, value) = (code(&name), code(&param.value.to_string()));
+        page.push_str(&format!("| `{name}` | `{value}` | {} |\n", prose(&param.title)));
     }
 }
 

@@ -434,6 +434,7 @@ pub(super) fn resolve_rule(
         when: checked.when,
         check,
         leaves: checked.leaves,
+        params: checked.used,
         why: rule.why.value.clone(),
         fix: rule.fix.value.clone(),
         references: rule.references.clone(),

@@ -17,7 +17,7 @@ mod read;
 mod rules;
 pub mod waivers;
 
-pub use docs::{pack_index, packs_index, rule_page};
+pub use docs::{pack_index, packs_index, rule_explanation, rule_page};
 pub use document::{PackDocument, Param, ParamKind, ParamValue, ParamValues, RuleDocument};
 pub use embedded::{embedded_packs, embedded_profile};
 pub use lint::lint;
@@ -26,7 +26,7 @@ pub use load::{digest, param_from_text, parse_pack, resolve, resolve_for_test};
 pub use model::{
     Bound, Check, Condition, Expected, Fix, IfAbsent, IfNone, Leaf, LeafId, Literal, Manual, NotSelected, Operator,
     Pack, PackRef, Pattern, Policy, Quantifier, RecordFix, Reference, Right, Rule, RuleIndex, RuleTest, Severity,
-    TestExpect, Waiver,
+    TestExpect, UsedParam, Waiver,
 };
 pub use profile::{ProfileDocument, Selection, build_policy, load_profile};
 pub use waivers::{LoadedWaivers, MAX_WAIVER_DAYS, load_waivers};

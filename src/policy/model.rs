@@ -133,6 +133,8 @@ pub struct Rule {
     pub check: Check,
     /// All leaves of `when` and `check`, by [`LeafId`].
     pub leaves: Vec<Leaf>,
+    /// Parameters that the conditions use, by name.
+    pub params: BTreeMap<String, UsedParam>,
     /// What can happen when the rule fails.
     pub why: String,
     /// How to mend it.
@@ -145,6 +147,15 @@ pub struct Rule {
     pub tests: Vec<RuleTest>,
     /// Position of the rule in the pack.
     pub span: Span,
+}
+
+/// A parameter that a rule uses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedParam {
+    /// What it means, in one line.
+    pub title: String,
+    /// Its value in this policy.
+    pub value: super::document::ParamValue,
 }
 
 /// What is checked.

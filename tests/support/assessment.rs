@@ -40,6 +40,7 @@ pub(crate) fn rule(id: &str, title: &str, severity: Severity, path: &str, expect
         when: None,
         check: Check::Automatic(Condition::Leaf(LeafId(0))),
         leaves: vec![leaf],
+        params: BTreeMap::new(),
         why: "receivers accept mail that forges this domain".into(),
         fix: Fix { text: String::new(), record: None },
         references: vec![Reference {

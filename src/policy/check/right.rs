@@ -7,7 +7,7 @@ use crate::diag::{Span, suggest};
 use crate::facts::{Kind, Path};
 use crate::policy::document::{LeafDocument, OperatorWord, Param, ParamValue};
 use crate::policy::literal::{from_param, kind_text, literal};
-use crate::policy::model::{Bound, Literal, Right};
+use crate::policy::model::{Bound, Literal, Right, UsedParam};
 
 impl Checker<'_> {
     /// A scalar right side: literal, parameter or fact.
@@ -84,7 +84,9 @@ impl Checker<'_> {
                 help.or_else(|| Some("declare it under `params:` in pack.yaml".to_owned()));
             return None;
         };
-        Some((param, self.params.get(&written.value).unwrap_or(&param.default)))
+        let value = self.params.get(&written.value).unwrap_or(&param.default);
+        self.used.insert(written.value, UsedParam { title: param.title.clone(), value: value.clone() });
+        Some((param, value))
     }
 
     pub(super) fn literals(&mut self, kind: Kind, leaf: &LeafDocument) -> Option<Vec<Literal>> {

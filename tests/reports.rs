@@ -81,6 +81,35 @@ fn a_finding_at_a_terminal() {
 }
 
 #[test]
+fn findings_without_an_answer_for_one_reason_are_one_block() {
+    let (files, mut assessment) = one_finding();
+    let reason = || blame(BlameValue::Unknown(Cause::Parse), Some(span("~all")), Some("the file is no YAML"));
+    let other = || blame(BlameValue::Unknown(Cause::Parse), Some(span("~all")), Some("another reason"));
+    let target = &mut assessment.targets[0];
+    target.verdicts = vec![None, Some(Verdict::Unknown), Some(Verdict::Unknown), Some(Verdict::Unknown), None].into();
+    target.details =
+        vec![detail(1, vec![reason(), reason()]), detail(2, vec![other()]), detail(3, vec![reason()])].into();
+    let text = write(Format::Text, &assessment, &files);
+    let start = text.find("Could not").unwrap();
+    insta::assert_snapshot!(text[start..text.find("What was read").unwrap()], @r#"
+    Could not be determined (3)
+    critical  example.org  2 rules without an answer for the same reason
+      dns/example.org.zone:3:48
+      3 | @  IN TXT  "v=spf1 mx include:_spf.example.net ~all"
+                                                         ^^^^
+          parse: the file is no YAML
+      critical  spoofing/dmarc-not-enforced
+      medium    transport/mta-sts-missing
+    high  spoofing/spf-not-enforced  example.org  SPF does not end in -all
+      dns/example.org.zone:3:48
+      3 | @  IN TXT  "v=spf1 mx include:_spf.example.net ~all"
+                                                         ^^^^
+          SPF `all` qualifier could not be determined (parse: another reason)
+    "#);
+    assert!(text.contains(" 3 unknown,"), "{text}");
+}
+
+#[test]
 fn a_wide_terminal_has_the_sentence_beside_the_carets() {
     let (files, assessment) = one_finding();
     let context = Context { width: 120, ..Context::new("1.0.0", &files) };

@@ -30,6 +30,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     let paths = paths(args, inventory.as_ref())?;
     let scope = Scope {
         paths: &paths,
+        // Folders that the inventory names are walked inside the repository only.
+        within: inventory.as_ref().filter(|_| args.paths.is_empty()).map(|loaded| loaded.jail.folder()),
         origin: args.origin.as_deref().map(|text| parse_name("--origin", text)).transpose()?,
         only: args.domain.iter().map(|text| parse_name("--domain", text)).collect::<anyhow::Result<_>>()?,
         inventory: inventory.as_ref(),
@@ -55,6 +57,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
 /// What one run judges; the same for the working tree and for the base.
 struct Scope<'a> {
     paths: &'a [PathBuf],
+    /// Canonical folder that no link may lead out of.
+    within: Option<&'a Path>,
     origin: Option<Name>,
     only: BTreeSet<Name>,
     inventory: Option<&'a LoadedInventory>,
@@ -68,7 +72,7 @@ impl Scope<'_> {
     /// Reads the tree and judges every domain in it.
     fn assess(&self, tree: &Tree, files: &mut Files) -> anyhow::Result<Assessment> {
         let mut store = Store::new();
-        let options = sources::Options { origin: self.origin.clone() };
+        let options = sources::Options { origin: self.origin.clone(), within: self.within.map(Path::to_owned) };
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
         store.finish(files);
         let domains = self.domains(&store, files);
@@ -118,6 +122,7 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
     let existing: Vec<PathBuf> = scope.paths.iter().filter(|path| tree.kind(path).is_ok()).cloned().collect();
     let base = Scope {
         paths: &existing,
+        within: scope.within,
         origin: scope.origin.clone(),
         only: scope.only.clone(),
         inventory: scope.inventory,

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::exit;
+use super::jail::Jail;
 use crate::cli::{Ci, InitArgs};
 use crate::collectors::{self, Cache, Context};
 use crate::diag::{Files, visible};
@@ -21,6 +22,12 @@ pub(super) fn run(args: &InitArgs) -> anyhow::Result<u8> {
     let paths = if args.paths.is_empty() { vec![PathBuf::from(".")] } else { args.paths.clone() };
     let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
     let written = paths.iter().map(|path| seen_from(&folder, path)).collect::<anyhow::Result<Vec<PathBuf>>>()?;
+    let jail = Jail::around(&folder)?;
+    for path in &paths {
+        jail.check(path).with_context(|| {
+            format!("an inventory in {} could not name {}", folder.display(), visible(&path.to_string_lossy()))
+        })?;
+    }
     let (text, left_out) = inventory(&paths, &written)?;
     let mut planned = vec![(folder.join(super::input::INVENTORY), text)];
     match args.ci {

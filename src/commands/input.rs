@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 
+use super::jail::Jail;
 use super::{InputError, print_diagnostics};
 use crate::cli::PolicyArgs;
 use crate::collectors::PolicyFile;
@@ -24,15 +25,22 @@ const MAX_FILE: u64 = 16 * 1024 * 1024;
 pub(super) struct LoadedInventory {
     pub(super) inventory: Inventory,
     pub(super) path: PathBuf,
+    /// What its paths must not lead out of.
+    pub(super) jail: Jail,
 }
 
 impl LoadedInventory {
     /// A path of the inventory, relative to the folder it stands in.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
-        match self.path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.join(path),
-            _ => PathBuf::from(path),
-        }
+        beside(&self.path, path)
+    }
+}
+
+/// A path that starts from the folder of a file.
+fn beside(file: &Path, path: &str) -> PathBuf {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.join(path),
+        _ => PathBuf::from(path),
     }
 }
 
@@ -47,10 +55,16 @@ pub(super) fn inventory(
         None if !none && Path::new(INVENTORY).is_file() => PathBuf::from(INVENTORY),
         None => return Ok(None),
     };
+    let jail = Jail::around(path.parent().unwrap_or(Path::new("")))?;
+    // Nobody named this file on the command line, so it must not be a link to somewhere else either.
+    if named.is_none() {
+        jail.check(&path)?;
+    }
     let bytes = read(&path)?;
     let inventory = Inventory::load(files, &path.to_string_lossy(), &bytes)
         .map_err(|problems| refuse(&problems, files, &format!("the inventory {} has errors", path.display())))?;
-    Ok(Some(LoadedInventory { inventory, path }))
+    jail.check_inventory(&inventory, |written| beside(&path, written))?;
+    Ok(Some(LoadedInventory { inventory, path, jail }))
 }
 
 /// The MTA-STS policy documents that the inventory names.

@@ -10,6 +10,7 @@ mod completions;
 mod explain;
 mod init;
 mod input;
+mod jail;
 mod judge;
 mod output;
 mod pack;

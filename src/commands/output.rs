@@ -15,6 +15,9 @@ use crate::reports::{self, Format, UnknownFormat};
 
 use super::exit;
 
+/// Columns of a text report that goes to no terminal.
+const WIDTH: usize = 80;
+
 /// One report to write to a file.
 struct Target {
     format: Format,
@@ -35,10 +38,10 @@ pub(super) fn write(
 ) -> anyhow::Result<()> {
     let repository = Repository::find();
     let home = home.map(|path| path.to_string_lossy().replace('\\', "/"));
-    let context = |colour| reports::Context {
+    let context = |colour, width| reports::Context {
         colour,
         verbose: args.verbose,
-        width: width(),
+        width,
         limit: args.limit,
         root: repository.as_ref().map(|repository| repository.root.as_str()),
         prefix: repository.as_ref().map_or("", |repository| repository.prefix.as_str()),
@@ -46,8 +49,10 @@ pub(super) fn write(
         ..reports::Context::new(env!("CARGO_PKG_VERSION"), files)
     };
     for target in targets(args)? {
-        write_file(&target.path, |out| reports::render(target.format, assessment, &context(false), out))
-            .with_context(|| format!("cannot write the report {}", target.path.display()))?;
+        write_file(&target.path, |out| {
+            reports::render(target.format, assessment, &context(false, columns().unwrap_or(WIDTH)), out)
+        })
+        .with_context(|| format!("cannot write the report {}", target.path.display()))?;
     }
     let stdout = std::io::stdout();
     let colour = match anstream::AutoStream::choice(&stdout) {
@@ -55,8 +60,10 @@ pub(super) fn write(
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => true,
         anstream::ColorChoice::Auto => stdout.is_terminal(),
     };
+    let width = columns().or_else(|| terminal_width(&stdout)).unwrap_or(WIDTH);
     let mut out = BufWriter::new(stdout.lock());
-    let written = reports::render(args.format, assessment, &context(colour), &mut out).and_then(|()| out.flush());
+    let written =
+        reports::render(args.format, assessment, &context(colour, width), &mut out).and_then(|()| out.flush());
     match written {
         // A reader that has seen enough (`| head`) does not change the verdict.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
@@ -145,11 +152,13 @@ fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> std::io::Resul
     result
 }
 
-/// Columns of the terminal, if it says; 80 otherwise.
-fn width() -> usize {
-    std::env::var("COLUMNS")
-        .ok()
-        .and_then(|columns| columns.parse().ok())
-        .filter(|columns| *columns >= 40)
-        .unwrap_or(80)
+/// The columns that the environment asks for.
+fn columns() -> Option<usize> {
+    std::env::var("COLUMNS").ok()?.parse().ok().filter(|columns| *columns >= 40)
+}
+
+/// Columns of the terminal that standard output is, within what reads well.
+fn terminal_width(stdout: &std::io::Stdout) -> Option<usize> {
+    let (width, _) = terminal_size::terminal_size_of(stdout)?;
+    Some(usize::from(width.0).clamp(60, 120))
 }

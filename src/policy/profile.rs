@@ -285,7 +285,11 @@ impl<'a> Builder<'a> {
         let full = ids.iter().find(|known| known.split_once('/').is_some_and(|(_, rule)| rule == id));
         Some(match full {
             Some(full) => problem.help(format!("did you mean `{full}`?")),
-            None => with_suggestion(problem, id, ids.iter().map(String::as_str).chain(self.packs.keys().copied())),
+            None => match suggest(id, ids.iter().map(String::as_str).chain(self.packs.keys().copied())) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                // A dozen of many rules would look like all of them.
+                None => problem.help("`mailvet pack list` lists them"),
+            },
         })
     }
 

@@ -7,6 +7,7 @@
 mod coverage;
 mod page;
 mod snippet;
+mod unknown;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -106,14 +107,7 @@ impl<'a> Report<'a> {
             return Ok(());
         }
         self.page.heading(&format!("Could not be determined ({})", unknown.total))?;
-        for (_, finding) in self.grouped(&unknown.keys) {
-            self.head(&finding)?;
-            if finding.verdict == Verdict::Error {
-                self.page.wrapped("  error  ", "  ", "a defect of the pack or of mailvet, not of the target")?;
-            }
-            self.reasons(&finding)?;
-            self.waiver_state(&finding)?;
-        }
+        self.unknown_findings(&self.grouped(&unknown.keys))?;
         self.page.blank()?;
         self.omitted(&unknown)
     }
@@ -142,7 +136,8 @@ impl<'a> Report<'a> {
         for (index, reasons) in &tally.not_checked {
             let Some(rule) = self.assessment.policy.rules.get(*index as usize) else { continue };
             let targets = plural(reasons.targets, "target");
-            self.page.cut_line(&format!("  {}  {targets}  {}", rule.id, reasons.words(rule)))?;
+            self.page.wrapped("  ", "    ", &format!("{}  {targets}", rule.id))?;
+            self.page.wrapped("    ", "      ", &reasons.words(rule))?;
         }
         self.page.blank()
     }

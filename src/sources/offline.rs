@@ -396,7 +396,7 @@ impl Offline<'_> {
         let above = || (walk.below_apex..=walk.met).find_map(|labels| self.mark_on(walk, walk.node(labels), true));
         match exact.or_else(above) {
             Some(mark) => self.marked(mark),
-            None => Outcome::Absent { proof, span: Some(self.store.place_of_zone(walk.zone)) },
+            None => Outcome::Absent { proof, span: Some(self.store.place_of_absence(walk.zone, node)) },
         }
     }
 

@@ -717,10 +717,23 @@ impl Store {
         domains
     }
 
-    /// The SOA record of a zone, else its anchor.
+    /// The SOA record of a zone, else the first record of its apex, else its anchor.
     pub(super) fn place_of_zone(&self, zone: u32) -> Span {
-        let zone = &self.zones[zone as usize];
-        zone.soa.map_or(zone.anchor, |soa| self.span(&self.entries[soa as usize]))
+        let (origin, anchor) = (self.zones[zone as usize].origin, self.zones[zone as usize].anchor);
+        if let Some(soa) = self.zones[zone as usize].soa {
+            return self.span(&self.entries[soa as usize]);
+        }
+        let mut of_apex = self.at(origin).map(|(_, entry)| entry);
+        of_apex.find(|entry| self.context_of(entry).zone == zone).map_or(anchor, |entry| self.span(entry))
+    }
+
+    /// What shows that something is not there: the SOA record, as name servers prove it. Where the provider writes that
+    /// record, the first record of the name at which the search ended.
+    pub(super) fn place_of_absence(&self, zone: u32, name: u32) -> Span {
+        if self.zones[zone as usize].soa.is_some() || name == self.zones[zone as usize].origin {
+            return self.place_of_zone(zone);
+        }
+        self.place_of(name).unwrap_or_else(|| self.place_of_zone(zone))
     }
 
     /// What to point at for a name: the SOA of its zone's apex, else its first record, else the first one below it.

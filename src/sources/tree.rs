@@ -41,7 +41,7 @@ pub enum TreeError {
     /// A chain of symbolic links does not end.
     #[error("the symbolic link is part of a cycle")]
     Cycle,
-    /// A symbolic link of a revision points to something that is not in the repository.
+    /// A symbolic link points to something that is not in the repository, or not where files may be read.
     #[error("the symbolic link points outside the repository")]
     OutsideRepository,
     /// A folder was read as a file, or the other way round.

@@ -82,6 +82,8 @@ fn rules_are_selected_and_misspelt_ones_are_refused() {
         .exits(2)
         .says(&["--only", "did you mean `spoofing/spf-not-enforced`?"]);
     folder.run(&["check", "bad.zone", "--skip", "spofing"]).exits(2).says(&["--skip", "did you mean `spoofing`?"]);
+    let run = folder.run(&["check", "bad.zone", "--only", "zzzzzzzz"]).exits(2);
+    assert!(!run.says(&["`zzzzzzzz`", "help: `mailvet pack list` lists them"]).err.contains("known:"));
 }
 
 #[test]

@@ -123,6 +123,7 @@ fn init_writes_what_check_then_reads() {
 #[test]
 fn init_into_another_folder_names_paths_from_there() {
     let folder = Folder::with(&[("dns/good.zone", GOOD)]);
+    folder.git(&["init", "--quiet"]);
     folder.run(&["init", "dns", "--out", "conf", "--ci", "none"]).exits(0);
     folder.run(&["check", "--inventory", "conf/mailvet.yaml"]).exits(0).prints(&["1 target"]);
     folder.run(&["init", "--out", "here", "--ci", "none"]).exits(0);

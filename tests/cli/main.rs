@@ -17,6 +17,7 @@ mod base;
 mod check;
 mod commands;
 mod hostile;
+mod inventory;
 mod reports;
 mod shown;
 

@@ -59,6 +59,36 @@ fn an_octodns_repository_is_judged() {
     run(&root, &["check", folder], b"").exits(1).prints(&["not evaluated", "the record is proxied"]);
 }
 
+/// The file that the finding of a rule about a domain points into, and the text of the line.
+fn places_of(folder: &std::path::Path, report: &Value, rule: &str, target: &str) -> (String, String) {
+    let findings = report["findings"].as_array().unwrap();
+    let finding = findings.iter().find(|finding| finding["rule"] == rule && finding["target"] == target).unwrap();
+    let place = &finding["place"];
+    let file = place["file"].as_str().unwrap();
+    let text = std::fs::read_to_string(folder.join(file)).unwrap();
+    let line = text.lines().nth(usize::try_from(place["line"].as_u64().unwrap()).unwrap() - 1).unwrap();
+    (file.to_owned(), line.trim().to_owned())
+}
+
+#[test]
+fn what_an_octodns_name_lacks_is_shown_at_the_name() {
+    let folder = Folder::with(&[(
+        "example.org.yaml",
+        "a: {type: A, value: 9.9.9.9}\n'': {type: MX, value: {preference: 1, exchange: a.example.org.}}\n\
+         m:\n  type: MX\n  value: {preference: 1, exchange: a.example.org.}\n",
+    )]);
+    let report = folder.run(&["check", "example.org.yaml", "--format", "json"]).exits(1).json();
+    for (target, expected) in [("example.org", "'': {type: MX"), ("m.example.org", "m:")] {
+        let (_, line) = places_of(&folder.path(""), &report, "transport-dns/mta-sts-missing", target);
+        assert!(line.starts_with(expected), "{target}: {line}");
+    }
+    let Some(data) = shared_data() else { return };
+    let root = data.join("dns-repos");
+    let report = run(&root, &["check", "python-discord-octodns-split", "--format", "json"], b"").json();
+    let (file, line) = places_of(&root, &report, "transport-dns/mta-sts-missing", "int.pydis.wtf");
+    assert!(!file.ends_with("box.yaml"), "{file}: {line}");
+}
+
 #[test]
 fn a_bind_repository_is_judged() {
     let Some(data) = shared_data() else { return };

@@ -35,16 +35,16 @@ impl<'a> Page<'a> {
         writeln!(self.out, "{}", escape::log_line(&shown))
     }
 
-    /// A line that is cut at the width.
-    pub(super) fn cut_line(&mut self, text: &str) -> io::Result<()> {
-        let shown = escape::terminal(text).into_owned();
-        match shown.char_indices().nth(self.width) {
-            None => self.line(&shown),
-            Some(_) => {
-                let kept: String = shown.chars().take(self.width - 1).collect();
-                self.line(&format!("{}…", kept.trim_end()))
-            }
+    /// All items of a list with commas between them, wrapped; nothing when there are none.
+    pub(super) fn list(&mut self, first: &str, rest: &str, items: &[&str]) -> io::Result<()> {
+        if items.is_empty() {
+            return Ok(());
         }
+        let items: Vec<_> = items.iter().map(|item| escape::cut(item, LONGEST)).collect();
+        for line in wrap(self.width, first, rest, &escape::terminal(&items.join(", "))) {
+            writeln!(self.out, "{}", escape::log_line(&line))?;
+        }
+        Ok(())
     }
 
     /// Text wrapped at words; the first line starts with `first`, the others with `rest`.

@@ -31,6 +31,8 @@ const EXPECTED: &str =
 pub struct Options {
     /// The zone of a file whose own name and content do not tell it.
     pub origin: Option<Name>,
+    /// Canonical folder that files must lie in: links that lead out of it are not followed.
+    pub within: Option<PathBuf>,
 }
 
 /// What was found. Zones, records and messages are in the store.
@@ -76,7 +78,7 @@ pub fn discover(
     files: &mut Files,
     store: &mut Store,
 ) -> Result<Discovery, DiscoverError> {
-    let walk = walk::walk(tree, paths)?;
+    let walk = walk::walk(tree, paths, options.within.as_deref())?;
     let mut finder = Finder {
         discovery: Discovery { ignored: walk.ignored, ..Discovery::default() },
         override_origin: match &walk.files[..] {

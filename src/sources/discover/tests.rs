@@ -83,7 +83,7 @@ fn each_way_of_naming_a_zone_works() {
 
 #[test]
 fn a_given_origin_names_the_one_given_file() {
-    let options = Options { origin: Some(Name::parse("example.test").unwrap()) };
+    let options = Options { origin: Some(Name::parse("example.test").unwrap()), ..Options::default() };
     let run = run_in(repository(&[("odd", SOA)]), &["odd"], &options);
     assert_eq!(run.zones(), ["example.test odd"]);
     let run = run_in(repository(&[("odd", SOA), ("db.example.org", SOA)]), &["."], &options);

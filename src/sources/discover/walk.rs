@@ -51,11 +51,12 @@ pub(super) struct Walk {
     /// Given folders, and folders of given files, as canonical paths.
     pub roots: Vec<PathBuf>,
     seen: BTreeSet<PathBuf>,
+    within: Option<PathBuf>,
 }
 
-/// Walks the given paths; `-` is standard input.
-pub(super) fn walk(tree: &Tree, paths: &[PathBuf]) -> Result<Walk, DiscoverError> {
-    let mut walk = Walk::default();
+/// Walks the given paths, and follows no link out of `within`; `-` is standard input.
+pub(super) fn walk(tree: &Tree, paths: &[PathBuf], within: Option<&Path>) -> Result<Walk, DiscoverError> {
+    let mut walk = Walk { within: within.map(Path::to_owned), ..Walk::default() };
     for path in paths {
         if path.as_os_str() == "-" {
             walk.stdin(tree)?;
@@ -84,6 +85,10 @@ pub(super) fn walk(tree: &Tree, paths: &[PathBuf]) -> Result<Walk, DiscoverError
 }
 
 impl Walk {
+    fn is_within(&self, canonical: &Path) -> bool {
+        self.within.as_ref().is_none_or(|folder| canonical.starts_with(folder))
+    }
+
     fn ignore(&mut self, path: &Path, reason: impl Into<String>) {
         self.ignored.push(Ignored { path: shown(path), reason: reason.into() });
     }
@@ -176,6 +181,9 @@ impl Walk {
                 continue;
             }
             match tree.kind(&child).and_then(|kind| Ok((tree.canonical(&child)?, kind))) {
+                Ok((canonical, _)) if !self.is_within(&canonical) => {
+                    self.unreadable(&child, &TreeError::OutsideRepository)
+                }
                 Ok((_, Kind::Folder)) if text == "node_modules" || text.starts_with('.') => {
                     self.ignore(
                         &child,

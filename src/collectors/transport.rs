@@ -283,6 +283,7 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
     let mut rows = Vec::new();
     let mut without = Vec::new();
     let mut unknown: Option<Missing> = None;
+    let mut unread: Option<Missing> = None;
     for row in hosts {
         let host = match &row.host.observed {
             Observed::Present(host) if !host.is_root() => host,
@@ -296,6 +297,10 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
         match associations(context, host) {
             Ok((owner, set)) => {
                 rows.extend(set.records.iter().map(|record| tlsa_row(context, &owner, record)));
+                // A line that cannot be read is refused by name servers, so it may come to nothing.
+                if set.records.iter().all(|record| malformed(record).is_some()) {
+                    unread = unread.or(set.doubt());
+                }
                 if let Some(missing) = set.incomplete {
                     unknown.get_or_insert(missing);
                 }
@@ -310,7 +315,7 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
     let span = without.first().and_then(|(_, span)| *span).or(anchor);
     let without: Vec<Name> = without.into_iter().map(|(host, _)| host).collect();
     DaneFacts {
-        hosts_without: match &unknown {
+        hosts_without: match unknown.as_ref().or(unread.as_ref()) {
             Some(missing) if without.is_empty() => missing.fact(context.method),
             _ => context.present(without, span),
         },

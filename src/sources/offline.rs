@@ -311,10 +311,19 @@ impl Offline<'_> {
     }
 
     /// The answer at a node that exists: `node` is the name itself, or the wildcard it is synthesised from.
+    /// Whether two CNAME records of a name say the same: then they are one record (RFC 2181 section 5).
+    fn is_same_alias(&self, name: &Name, one: &Entry, other: &Entry) -> bool {
+        let target = |entry: &Entry| match self.store.record(entry, name.clone(), self.files).data {
+            RData::Cname(target, _) if entry.flags & UNEVALUATED == 0 => Some(target),
+            _ => None,
+        };
+        target(one).is_some_and(|target_of_one| target(other) == Some(target_of_one))
+    }
+
     fn answer_at(&self, name: &Name, rtype: RecordType, walk: &Walk, node: u32, wildcard: bool) -> Step {
         let mut records = Vec::new();
         let mut alias: Option<(u32, &Entry)> = None;
-        let mut aliases = 0;
+        let mut contradiction = false;
         for (index, entry) in self.in_zone(node, walk.zone) {
             if entry.rtype == rtype {
                 if entry.flags & UNEVALUATED != 0 {
@@ -322,8 +331,8 @@ impl Offline<'_> {
                 }
                 records.push(self.store.record(entry, name.clone(), self.files));
             } else if entry.rtype == RecordType::CNAME {
-                aliases += 1;
-                alias.get_or_insert((index, entry));
+                let (_, first) = alias.get_or_insert((index, entry));
+                contradiction |= !std::ptr::eq(*first, entry) && !self.is_same_alias(name, first, entry);
             }
         }
         if !records.is_empty() {
@@ -331,7 +340,7 @@ impl Offline<'_> {
             return Step::Done { outcome: Outcome::Records(records), wildcard, incomplete };
         }
         match alias {
-            Some((index, entry)) if aliases == 1 => self.follow(name, index, entry, wildcard),
+            Some((index, entry)) if !contradiction => self.follow(name, index, entry, wildcard),
             Some((_, entry)) => {
                 let note = format!("{name} has more than one CNAME record");
                 end(unknown(Cause::Conflict, note, Some(self.store.span(entry))), wildcard)
@@ -544,6 +553,9 @@ mod tests {
         );
         let codes: Vec<&str> = zones.0.coverage().diagnostics.iter().map(|message| message.code).collect();
         assert_eq!(codes, ["zone-cname-beside-data", "zone-two-cnames"]);
+        let twice = zone("a CNAME b\na CNAME b\nb A 192.0.2.1\n");
+        assert!(twice.0.coverage().diagnostics.is_empty(), "the same record twice is one record");
+        check(&twice, &[("a.example.org", RecordType::A, "a.example.org>b.example.org 192.0.2.1")]);
         let apex = zone("@ CNAME other\n");
         assert_eq!(apex.0.coverage().diagnostics[0].code, "zone-cname-beside-data");
     }

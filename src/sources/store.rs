@@ -465,7 +465,7 @@ impl Store {
             }
         }
         self.find_mail(&zone_of);
-        self.check_aliases(aliases);
+        self.check_aliases(aliases, files);
         for zone in 0..self.zones.len() {
             if self.zones[zone].soa.is_none() && self.zones[zone].format == "bind" {
                 let message = format!("the zone {} has no SOA record", self.names.name(self.zones[zone].origin));
@@ -652,7 +652,7 @@ impl Store {
     }
 
     /// RFC 1034 section 3.6.2, RFC 2181 section 10.1: beside a CNAME there is no other data and no second CNAME.
-    fn check_aliases(&mut self, mut owners: Vec<u32>) {
+    fn check_aliases(&mut self, mut owners: Vec<u32>, files: &Files) {
         owners.sort_unstable();
         owners.dedup();
         let mut found = Vec::new();
@@ -661,7 +661,12 @@ impl Store {
             let Some((_, alias)) = aliases.next() else { continue };
             let zone = self.context_of(alias).zone;
             let same_zone = |entry: &Entry| self.context_of(entry).zone == zone;
-            let second = aliases.any(|(_, entry)| same_zone(entry));
+            // The same record written twice is one record (RFC 2181 section 5).
+            let data = |entry: &Entry| match self.record(entry, self.names.name(owner), files).data {
+                RData::Cname(target, _) => Some(target),
+                _ => None,
+            };
+            let second = aliases.any(|(_, entry)| same_zone(entry) && data(entry) != data(alias));
             let beside = self.at(owner).any(|(_, entry)| {
                 let allowed = [
                     RecordType::CNAME,

@@ -8,7 +8,7 @@ use crate::diag::{FileId, Span};
 use crate::facts::domain::{List, NsFacts, SoaFacts};
 use crate::facts::{Cause, Fact, Method, Observed, Proof, Provenance};
 use crate::inventory::{Domain, Inventory};
-use crate::mail::Name;
+use crate::mail::{Name, suffix};
 use crate::sources::{Answer, Outcome, RData, Record, RecordSource, RecordType, Text};
 
 /// Most TXT lookups that are remembered.
@@ -35,6 +35,8 @@ pub struct Cache {
     pub(super) zone: RefCell<Option<ZoneFacts>>,
     /// TXT values that were asked for last, the latest first: several families read the same record.
     pub(super) texts: RefCell<Vec<(Name, Result<Texts, Missing>)>>,
+    /// The organisational domain by the public suffix list of the name that was asked for last.
+    listed: RefCell<Option<(Name, Option<Name>)>>,
     /// Organisational domains by name.
     pub(super) organisations: RefCell<BTreeMap<Name, Option<Name>>>,
 }
@@ -116,6 +118,19 @@ impl Context<'_> {
     /// The records of a type at a name, or why there are none.
     pub(super) fn records(&self, name: &Name, rtype: RecordType) -> Result<RecordSet, Missing> {
         split(self.source.lookup(name, rtype)).1
+    }
+
+    /// The organisational domain of a name by the public suffix list (RFC 7489 section 3.2).
+    pub(super) fn listed_organisation(&self, name: &Name) -> Option<Name> {
+        let mut listed = self.cache.listed.borrow_mut();
+        if let Some((known, organisation)) = listed.as_ref()
+            && known == name
+        {
+            return organisation.clone();
+        }
+        let organisation = suffix::organisational_domain(name);
+        *listed = Some((name.clone(), organisation.clone()));
+        organisation
     }
 
     /// The texts at a name with the record they came from.

@@ -35,7 +35,7 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DmarcFacts {
     facts.record_count = own.0;
     facts.near_misses = own.1;
     facts.org_domain = org_domain;
-    facts.org_domain_psl = org_domain_psl(name);
+    facts.org_domain_psl = org_domain_psl(context, name);
     facts.org_domains_agree = match (&facts.org_domain.observed, &facts.org_domain_psl.observed) {
         (Observed::Present(walk), Observed::Present(psl)) => Fact::present(walk == psl, Method::Derived, None),
         (Observed::Unknown(cause), _) | (_, Observed::Unknown(cause)) => {
@@ -296,7 +296,7 @@ fn organisation(context: &Context<'_>, name: &Name) -> Option<Name> {
 fn remember_organisation(context: &Context<'_>, name: &Name, walk: &Fact<Name>) -> Option<Name> {
     let found = match &walk.observed {
         Observed::Present(domain) => Some(domain.clone()),
-        Observed::Absent(_) | Observed::Unknown(_) => suffix::organisational_domain(name),
+        Observed::Absent(_) | Observed::Unknown(_) => context.listed_organisation(name),
     };
     let mut cache = context.cache.organisations.borrow_mut();
     if cache.len() >= MOST_ORGANISATIONS {
@@ -332,8 +332,8 @@ fn org_domain(context: &Context<'_>, dns: &Dns<'_, '_>, discovery: &Discovery) -
     }
 }
 
-fn org_domain_psl(name: &Name) -> Fact<Name> {
-    match suffix::organisational_domain(name) {
+fn org_domain_psl(context: &Context<'_>, name: &Name) -> Fact<Name> {
+    match context.listed_organisation(name) {
         Some(domain) => Fact::present(domain, Method::Derived, None),
         None => Missing::absent(Proof::NotStated, None).fact(Method::Derived),
     }

@@ -5,7 +5,7 @@
 use crate::facts::domain::{DkimFacts, DnsFacts, MailFacts, SpfFacts};
 use crate::facts::{Cause, Fact, Method, Observed, Provenance};
 use crate::inventory::Role;
-use crate::mail::{Name, suffix};
+use crate::mail::Name;
 
 use super::Context;
 
@@ -23,7 +23,7 @@ pub(super) fn collect(
         parked: parked(context, name, &sends, &receives),
         sends,
         receives,
-        organisational: organisational(name),
+        organisational: organisational(context, name),
         internationalised: derived(Observed::Present(name.is_internationalised()), &Provenance::default()),
     }
 }
@@ -80,8 +80,8 @@ fn parked(context: &Context<'_>, name: &Name, sends: &Fact<bool>, receives: &Fac
     }
 }
 
-fn organisational(name: &Name) -> Fact<bool> {
-    derived(Observed::Present(suffix::organisational_domain(name).as_ref() == Some(name)), &Provenance::default())
+fn organisational(context: &Context<'_>, name: &Name) -> Fact<bool> {
+    derived(Observed::Present(context.listed_organisation(name).as_ref() == Some(name)), &Provenance::default())
 }
 
 /// A fact computed from another, which lends its position and note.

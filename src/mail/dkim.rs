@@ -59,7 +59,8 @@ pub struct Key {
 
 /// Whether a text at a selector is meant to be a key: it has a `p=` tag, or states `v=DKIM1`.
 pub fn looks_like_key(text: &str) -> bool {
-    tags(text).iter().any(|tag| tag.name == "p" || (tag.name == "v" && tag.value == "DKIM1"))
+    text.starts_with("v=DKIM1;")
+        || tags(text).iter().any(|tag| tag.name == "p" || (tag.name == "v" && tag.value == "DKIM1"))
 }
 
 /// Reads a key record.

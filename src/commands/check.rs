@@ -51,7 +51,10 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         (assessment, known) = against_base(&scope, assessment, revision)?;
     }
     output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()))?;
-    Ok(output::exit_code(&args.report, &assessment, &known))
+    let code = output::exit_code(&args.report, &assessment, &known);
+    // The process ends here. Giving back the findings of a large repository one by one would only delay it.
+    std::mem::forget(assessment);
+    Ok(code)
 }
 
 /// What one run judges; the same for the working tree and for the base.

@@ -70,9 +70,15 @@ fn beside_others(context: &Context<'_>, mut facts: SpfFacts, texts: &Texts) -> S
     facts
 }
 
-/// The facts that say what a record does, missing for one reason; what it says remains.
+/// The facts that say what a record does, missing for one reason; what it says remains. Every fact is named, so that the
+/// compiler asks of a new one on which side it stands.
 fn without_effect(context: &Context<'_>, facts: SpfFacts, missing: &Missing) -> SpfFacts {
     SpfFacts {
+        record_count: facts.record_count,
+        text: facts.text,
+        valid: facts.valid,
+        error: facts.error,
+        near_misses: facts.near_misses,
         all: missing.fact(context.method),
         redirect: missing.fact(context.method),
         none_authorised: missing.fact(context.method),
@@ -84,8 +90,14 @@ fn without_effect(context: &Context<'_>, facts: SpfFacts, missing: &Missing) -> 
         includes: missing.fact(context.method),
         widest_ip4: missing.fact(context.method),
         widest_ip6: missing.fact(context.method),
+        widest_ip4_at_most: missing.fact(context.method),
+        widest_ip6_at_most: missing.fact(context.method),
         ptr: missing.fact(context.method),
-        ..facts
+        terms_after_all: facts.terms_after_all,
+        redirect_ignored: facts.redirect_ignored,
+        macros: facts.macros,
+        type99: facts.type99,
+        length: facts.length,
     }
 }
 
@@ -115,10 +127,8 @@ pub(super) fn check_sender(context: &Context<'_>, name: &Name, ip: IpAddr) -> Fa
                 Some(Reason::Dns { name, obstacle } | Reason::NotSeen { name, obstacle }) => {
                     obstacle_missing(&obstacle, &name, span)
                 }
-                reason => {
-                    let note = reason.map(|reason| reason.to_string()).unwrap_or_default();
-                    Missing::unknown(Cause::NotCollected, note, span)
-                }
+                Some(reason) => Missing::unknown(Cause::NotCollected, reason.to_string(), span),
+                None => Missing::unknown(Cause::NotCollected, "a name that decides was not looked up", span),
             };
             return missing.fact(Method::Derived);
         }
@@ -379,32 +389,20 @@ fn near(context: &Context<'_>, near_misses: &[&TextRecord], fallback: Option<Spa
 
 /// Every fact of the record missing for one reason, those of the count for another.
 fn all_missing(context: &Context<'_>, missing: &Missing, counts: &Missing, type99: Fact<bool>) -> SpfFacts {
-    SpfFacts {
+    let stated = SpfFacts {
         record_count: counts.fact(context.method),
         text: missing.fact(context.method),
         valid: missing.fact(context.method),
         error: missing.fact(context.method),
         near_misses: counts.fact(context.method),
-        all: missing.fact(context.method),
-        redirect: missing.fact(context.method),
-        none_authorised: missing.fact(context.method),
-        lookups_direct: missing.fact(context.method),
-        lookups: missing.fact(context.method),
-        lookups_at_least: missing.fact(context.method),
-        void_lookups: missing.fact(context.method),
-        void_lookups_at_least: missing.fact(context.method),
-        includes: missing.fact(context.method),
-        widest_ip4: missing.fact(context.method),
-        widest_ip6: missing.fact(context.method),
-        widest_ip4_at_most: missing.fact(context.method),
-        widest_ip6_at_most: missing.fact(context.method),
-        ptr: missing.fact(context.method),
         terms_after_all: missing.fact(context.method),
         redirect_ignored: missing.fact(context.method),
         macros: missing.fact(context.method),
         type99,
         length: missing.fact(context.method),
-    }
+        ..SpfFacts::default()
+    };
+    without_effect(context, stated, missing)
 }
 
 /// RFC 7208 section 3.1: records of type SPF are obsolete.

@@ -100,6 +100,8 @@ fn case_08_a_malformed_record_has_no_effect() {
             ("spf.none_authorised", "absent not-stated «moo»"),
             ("spf.lookups", "absent not-stated «moo»"),
             ("spf.widest_ip4", "absent not-stated «moo»"),
+            ("spf.widest_ip4_at_most", "absent not-stated «moo»"),
+            ("spf.widest_ip6_at_most", "absent not-stated «moo»"),
             ("spf.includes", "absent not-stated «moo»"),
             ("spf.terms_after_all", "false «\"v=spf1 ip4:1.2.3.4 moo -all\"»"),
             ("mail.sends", "unknown not-collected: DNS does not say whether the domain sends mail; the inventory can"),

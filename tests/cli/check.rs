@@ -38,6 +38,10 @@ fn a_run_that_judges_nothing_is_not_green() {
     folder.write("texts/readme.txt", "hello\n");
     folder.run(&["check", "texts"]).exits(3).prints(&["NOTHING WAS JUDGED", "texts/readme.txt"]);
     folder.run(&["check"]).exits(2).says(&["say what to judge", "mailvet check dns/"]);
+    // An inventory alone answers a few rules, but nothing was seen of its domains.
+    folder.write("own.yaml", "domains:\n  - { name: example.net, roles: [parked] }\n");
+    let run = folder.run(&["check", "empty", "--inventory", "own.yaml"]);
+    run.exits(3).prints(&["NOTHING WAS JUDGED: no DNS source was read"]);
     // A selection of rules that are about none of the targets is no success either.
     let run = folder.run(&["check", "good.zone", "--only", "spoofing/dkim-sha1"]);
     assert!(run.code == 3 || run.out.contains(" 1 passed"), "{}", run.out);

@@ -20,7 +20,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("probes", &["mail", "facts", "diag"]),
     ("evidence", &["mail", "inventory", "facts", "diag"]),
     ("collectors", &["mail", "inventory", "facts", "sources", "probes", "diag"]),
-    ("policy", &["inventory", "facts", "mail", "diag"]),
+    ("policy", &["inventory", "facts", "diag"]),
     ("findings", &["inventory", "facts", "policy", "diag"]),
     ("engine", &["inventory", "facts", "policy", "findings", "diag"]),
     ("bundle", &["facts", "findings", "policy", "inventory", "diag"]),

@@ -14,14 +14,18 @@ use super::context::{Missing, TextRecord, Texts};
 
 /// Facts about the DKIM keys of a domain.
 pub(super) fn collect(context: &Context<'_>, name: &Name) -> DkimFacts {
+    let declared = context.entry(name).and_then(|entry| entry.dkim_selectors.as_ref());
+    let expected: BTreeSet<String> =
+        declared.into_iter().flatten().map(|selector| selector.to_ascii_lowercase()).collect();
     let Ok(parent) = name.child("_domainkey") else {
-        return missing_all(context, &Missing::absent(Proof::Nxdomain, None));
+        // A name that is too long for DNS has no records, so every expected selector is missing.
+        let facts = missing_all(context, &Missing::absent(Proof::Nxdomain, None));
+        let missing_selectors = match declared {
+            Some(_) => context.present(expected.into_iter().collect(), None),
+            None => Missing::absent(Proof::NotDeclared, None).fact(Method::Inventory),
+        };
+        return DkimFacts { missing_selectors, ..facts };
     };
-    let expected: BTreeSet<String> = context
-        .entry(name)
-        .and_then(|entry| entry.dkim_selectors.as_ref())
-        .map(|selectors| selectors.iter().map(|selector| selector.to_ascii_lowercase()).collect())
-        .unwrap_or_default();
     let enumerated = enumerate(context, &parent);
     let mut selectors = expected.clone();
     if let Ok(found) = &enumerated {
@@ -55,6 +59,7 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DkimFacts {
     DkimFacts {
         usable: usable(context, &rows, &enumerated, anchor),
         missing_selectors: match unknown_selector {
+            _ if declared.is_none() => Missing::absent(Proof::NotDeclared, None).fact(Method::Inventory),
             Some(missing) if missing_selectors.is_empty() => missing.fact(context.method),
             _ => context.present(missing_selectors, anchor),
         },

@@ -363,7 +363,7 @@ facts! {
         "DKIM keys" keys: Fact<List<DkimKeyFacts>>,
         /// Whether at least one published key can protect mail: valid, not revoked, not in test mode, for e-mail, and alone at its selector (RFC 6376 section 3.6.2.2).
         "usable DKIM key" usable: Fact<bool>,
-        /// Selectors that the inventory expects and DNS lacks.
+        /// Selectors that the inventory expects and DNS lacks. Absent where the inventory names none.
         "missing DKIM selectors" missing_selectors: Fact<Vec<String>>,
         /// Whether a wildcard below `_domainkey` answers for every selector (RFC 4592).
         "wildcard below `_domainkey`" wildcard: Fact<bool>,

@@ -22,4 +22,7 @@ pub use model::{
     Proof, Provenance, Rows, Schema, Values, View, Words,
 };
 pub use service::ServiceFacts;
+
+/// The type of name facts, for those who compare them.
+pub use crate::mail::Name;
 pub use snapshot::{Coverage, Ignored, NotEvaluated, SourceRead, Target, TargetFacts};

@@ -6,9 +6,9 @@ use super::document::{Param, ParamKind, ParamValue};
 use super::model::Literal;
 use crate::diag::yaml::{Meaning, Node, Scalar, shortened};
 use crate::diag::{Diagnostic, suggest};
+use crate::facts::Name;
 use crate::facts::domain::Time;
 use crate::facts::{Kind, Words};
-use crate::mail::Name;
 
 /// Seconds in units of duration literals.
 const UNITS: [(&str, i64); 5] = [("w", 604_800), ("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];

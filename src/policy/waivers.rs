@@ -10,7 +10,7 @@ use super::rules::date;
 use crate::diag::fields::{Fields, Problems, list, texts};
 use crate::diag::yaml::{Limits, Node, Spanned, parse, shortened};
 use crate::diag::{Diagnostic, Files, Span};
-use crate::mail::Name;
+use crate::facts::Name;
 
 /// For how many days a waiver may hold, unless the caller says otherwise.
 pub const MAX_WAIVER_DAYS: i32 = 365;

@@ -252,19 +252,23 @@ fn joined_name(joined: String) -> Result<Name, NameError> {
     Ok(Name(joined.into_boxed_str()))
 }
 
-/// Length on the wire: one length octet per label, the octets, and the root.
+/// Length on the wire: one length octet per label, the octets, and the root. A dot stands for the length octet after it.
 fn wire_length(canonical: &str) -> usize {
-    let bytes = canonical.as_bytes();
-    let (mut length, mut at) = (2, 0);
-    while at < bytes.len() {
-        at += match bytes[at] {
-            b'\\' if bytes.get(at + 1).is_some_and(u8::is_ascii_digit) => 4,
+    octets(canonical.as_bytes()) + 2
+}
+
+/// Octets that canonical text stands for, an escape being one.
+pub(crate) fn octets(canonical: &[u8]) -> usize {
+    let (mut count, mut at) = (0, 0);
+    while at < canonical.len() {
+        at += match canonical[at] {
+            b'\\' if canonical.get(at + 1).is_some_and(u8::is_ascii_digit) => 4,
             b'\\' => 2,
             _ => 1,
         };
-        length += 1;
+        count += 1;
     }
-    length
+    count
 }
 
 /// Canonicalises presentation text: decodes escapes, folds case, checks the limits of RFC 1035 section 2.3.4.

@@ -8,6 +8,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use crate::mail::name::octets;
 use crate::mail::{Name, NameError};
 
 /// Number of the root.
@@ -281,20 +282,6 @@ impl Names {
             Some(child)
         })
     }
-}
-
-/// Octets of a canonical label.
-fn octets(label: &[u8]) -> usize {
-    let (mut count, mut at) = (0, 0);
-    while at < label.len() {
-        at += match label[at] {
-            b'\\' if label.get(at + 1).is_some_and(u8::is_ascii_digit) => 4,
-            b'\\' => 2,
-            _ => 1,
-        };
-        count += 1;
-    }
-    count
 }
 
 /// Numbers are 32 bits wide; memory ends long before they do.

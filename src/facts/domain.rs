@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::Fact;
-pub use super::model::{List, Seconds, Time};
+pub use super::value::{List, Seconds, Time};
 use crate::mail::Name;
 
 words! {

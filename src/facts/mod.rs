@@ -14,15 +14,17 @@ pub mod catalogue;
 pub mod domain;
 pub mod service;
 pub mod snapshot;
+mod value;
 
 pub use catalogue::{Catalogue, Entry, Path, PathError};
 pub use domain::DomainFacts;
-pub use model::{
-    Cause, Fact, FactValue, FactView, Field, FieldKind, FieldSchema, Group, GroupSchema, Kind, Method, Node, Observed,
-    Proof, Provenance, Rows, Schema, Values, View, Words,
-};
+pub use model::{Cause, Fact, Method, Observed, Proof, Provenance};
 pub use service::ServiceFacts;
 
 /// The type of name facts, for those who compare them.
 pub use crate::mail::Name;
 pub use snapshot::{Coverage, Ignored, NotEvaluated, SourceRead, Target, TargetFacts};
+pub use value::{
+    FactValue, FactView, Field, FieldKind, FieldSchema, Group, GroupSchema, Kind, Node, Rows, Schema, Values, View,
+    Words,
+};

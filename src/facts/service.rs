@@ -4,7 +4,7 @@
 //! facts, so rules about them are `not-checked`.
 
 use super::Fact;
-use super::model::{List, Time};
+use super::value::{List, Time};
 
 words! {
     /// TLS protocol versions, from oldest to newest.

@@ -75,6 +75,8 @@ pub struct SourceFile {
     pub path: String,
     /// The bytes as read. Zone files need not be UTF-8. Shared, so that a reader may hold them while it adds files.
     pub bytes: Arc<Vec<u8>>,
+    /// Id of the raw artefact that the text renders, for what was observed on the network; `None` for files as such.
+    pub evidence: Option<Box<str>>,
     lines: OnceLock<Vec<u32>>,
 }
 
@@ -128,8 +130,22 @@ impl Files {
     /// Registers a file and returns its id.
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
-        self.files.push(SourceFile { path: path.into(), bytes: Arc::new(bytes.into()), lines: OnceLock::new() });
+        self.files.push(SourceFile {
+            path: path.into(),
+            bytes: Arc::new(bytes.into()),
+            evidence: None,
+            lines: OnceLock::new(),
+        });
         id
+    }
+
+    /// Replaces the text of a file and says which artefact it renders: for observations that are still going on when
+    /// their id is needed. Spans made before must lie in the new text.
+    pub fn fill(&mut self, id: FileId, bytes: impl Into<Vec<u8>>, evidence: impl Into<Box<str>>) {
+        let file = &mut self.files[id.0 as usize];
+        file.bytes = Arc::new(bytes.into());
+        file.lines = OnceLock::new();
+        file.evidence = Some(evidence.into());
     }
 
     /// The file behind an id made by this table.

@@ -17,6 +17,7 @@ pub mod facts;
 pub mod inventory;
 
 pub mod collectors;
+pub mod probes;
 pub mod sources;
 
 pub mod engine;

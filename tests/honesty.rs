@@ -133,6 +133,7 @@ impl Judge {
             method: Method::DnsFile,
             inventory: None,
             policies: &[],
+            fetches: &[],
             cache: Cache::default(),
         };
         let mut verdicts = BTreeMap::new();

@@ -197,6 +197,7 @@ fn judge(policy: &Policy, name: &str, roles: Option<&str>, records: &[ZoneRecord
         method: Method::DnsFile,
         inventory: inventory.as_ref(),
         policies: &[],
+        fetches: &[],
         cache: Cache::default(),
     };
     let name = Name::parse(name).unwrap();

@@ -9,6 +9,7 @@ use crate::facts::domain::{List, NsFacts, SoaFacts};
 use crate::facts::{Cause, Fact, Method, Observed, Proof, Provenance};
 use crate::inventory::{Domain, Inventory};
 use crate::mail::{Name, suffix};
+use crate::probes::https::PolicyFetch;
 use crate::sources::{Answer, Outcome, RData, Record, RecordSource, RecordType, Text};
 
 /// Most TXT lookups that are remembered.
@@ -24,6 +25,8 @@ pub struct Context<'a> {
     pub inventory: Option<&'a Inventory>,
     /// MTA-STS policy documents that the inventory names, by domain.
     pub policies: &'a [PolicyFile],
+    /// Fetches of MTA-STS policies over HTTPS; empty when this run fetches none, or not yet.
+    pub fetches: &'a [PolicyFetch],
     /// What is the same for many domains; start with `Cache::default()`.
     pub cache: Cache,
 }

@@ -74,6 +74,7 @@ fn unknown_mx(context: &Context<'_>, missing: &Missing) -> MxFacts {
         undotted: missing.fact(method),
         addresses: missing.fact(method),
         special_addresses: missing.fact(method),
+        security: Fact::default(),
     }
 }
 
@@ -105,6 +106,7 @@ fn mx_row(
         undotted: context.present(undotted, at),
         addresses,
         special_addresses,
+        security: Fact::default(),
     }
 }
 

@@ -6,18 +6,26 @@
 //!
 //! [`RecordSource`]: crate::sources::RecordSource
 
+mod authority;
 mod context;
 mod dkim;
 mod dmarc;
 mod dns;
+mod dnssec;
+mod host;
 mod inventory;
 mod mail_use;
+mod reputation;
+mod second_resolver;
+mod service;
 mod spf;
 #[cfg(test)]
 mod tests;
 mod transport;
 
 pub use context::{Cache, Context, PolicyFile};
+pub use host::{HostInput, collect as host};
+pub use service::{ServiceInput, collect as service};
 
 use crate::facts::DomainFacts;
 use crate::mail::Name;
@@ -39,6 +47,10 @@ pub fn domain(context: &Context<'_>, name: &Name) -> DomainFacts {
         dane: transport::dane(context, &dns),
         bimi: transport::bimi(context, name),
         caa: transport::caa(context, name),
+        dnssec: dnssec::collect(context, name),
+        authority: authority::collect(context, name),
+        second_resolver: second_resolver::collect(context, name, &dns),
+        reputation: reputation::collect(context, name),
         dns,
         spf,
         dmarc,

@@ -2,8 +2,8 @@
 
 use crate::diag::Span;
 use crate::facts::domain::{
-    BimiFacts, CaaFacts, CaaRecordFacts, DaneFacts, DnsFacts, List, MtaStsFacts, MtaStsMode, MtaStsPolicyFacts,
-    Seconds, TlsRptFacts, TlsaFacts,
+    BimiFacts, CaaFacts, CaaRecordFacts, DaneFacts, DnsFacts, List, MtaStsFacts, MtaStsFetchFacts, MtaStsMode,
+    MtaStsPolicyFacts, Seconds, TlsRptFacts, TlsaFacts,
 };
 use crate::facts::{Cause, Fact, Method, Observed, Proof};
 use crate::mail::tags::Problem;
@@ -126,6 +126,7 @@ pub(super) fn mta_sts(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> Mta
         error,
         id: published.fact(context, id),
         policy_host: policy_host(context, name),
+        fetch: MtaStsFetchFacts::default(),
         policy: policy(context, name, dns),
         record_count: published.count,
         text: published.text,
@@ -272,12 +273,20 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
         Observed::Present(rows) => &rows.0,
         Observed::Absent(proof) => {
             let missing = Missing::absent(*proof, dns.mx.from.span);
-            return DaneFacts { tlsa: missing.fact(context.method), hosts_without: missing.fact(context.method) };
+            return DaneFacts {
+                tlsa: missing.fact(context.method),
+                hosts_without: missing.fact(context.method),
+                ..DaneFacts::default()
+            };
         }
         Observed::Unknown(cause) => {
             let note = dns.mx.from.note.clone().unwrap_or_default();
             let missing = Missing::unknown(*cause, note, dns.mx.from.span);
-            return DaneFacts { tlsa: missing.fact(context.method), hosts_without: missing.fact(context.method) };
+            return DaneFacts {
+                tlsa: missing.fact(context.method),
+                hosts_without: missing.fact(context.method),
+                ..DaneFacts::default()
+            };
         }
     };
     let mut rows = Vec::new();
@@ -324,6 +333,7 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
             Some(missing) => missing.fact(context.method),
             None => context.present(List(rows), anchor),
         },
+        ..DaneFacts::default()
     }
 }
 
@@ -360,6 +370,7 @@ fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record
                 matching_type: missing.fact(context.method),
                 usable: context.present(false, Some(span)),
                 error: context.present(reason, Some(span)),
+                security: Fact::default(),
             };
         }
     };
@@ -375,6 +386,7 @@ fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record
             Ok(()) => Missing::absent(Proof::NotStated, at).fact(context.method),
             Err(reason) => context.present(reason, at),
         },
+        security: Fact::default(),
     }
 }
 

@@ -91,8 +91,14 @@ fn inventory(paths: &[PathBuf], written: &[PathBuf]) -> anyhow::Result<(String, 
     sources::discover(&Tree::Disk, paths, &sources::Options::default(), &mut files, &mut store)?;
     store.finish(&files);
     let source = store.view(&files);
-    let context =
-        Context { source: &source, method: Method::DnsFile, inventory: None, policies: &[], cache: Cache::default() };
+    let context = Context {
+        source: &source,
+        method: Method::DnsFile,
+        inventory: None,
+        policies: &[],
+        fetches: &[],
+        cache: Cache::default(),
+    };
     let mut out = String::from(
         "# What the organisation owns and expects. `mailvet schema inventory` prints the schema of this file.\n\
          # Written from what the DNS files say today: check every role, and remove what should not be there.\n\

@@ -44,6 +44,7 @@ pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<As
                     method: Method::DnsFile,
                     inventory: job.inventory,
                     policies: job.policies,
+                    fetches: &[],
                     cache: Cache::default(),
                 };
                 let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use super::Fact;
+use super::host::ListingFacts;
 pub use super::value::{List, Seconds, Time};
 use crate::mail::Name;
 
@@ -90,6 +91,20 @@ words! {
     }
 }
 
+words! {
+    /// DNSSEC state of an answer, by our own validation (RFC 4033 section 5, RFC 4035 section 4.3).
+    pub enum Security unordered {
+        /// There is a chain of signatures from a trust anchor.
+        Secure = "secure",
+        /// It is proven that there is no such chain.
+        Insecure = "insecure",
+        /// There should be a chain, and it does not hold.
+        Bogus = "bogus",
+        /// Whether there should be a chain could not be found out.
+        Indeterminate = "indeterminate",
+    }
+}
+
 facts! {
     /// Everything that is known about one mail domain.
     pub struct DomainFacts {
@@ -115,6 +130,14 @@ facts! {
         "BIMI" bimi: BimiFacts,
         /// Certification authority authorisation (RFC 8659).
         "CAA" caa: CaaFacts,
+        /// DNSSEC of the domain (RFC 4033). Collected from live DNS only.
+        "DNSSEC" dnssec: DnssecFacts,
+        /// What the zone's own name servers and those of its parent say. Collected from live DNS only.
+        "name servers asked directly" authority: AuthorityFacts,
+        /// What a second resolver says. Collected when one is given.
+        "second resolver" second_resolver: SecondResolverFacts,
+        /// What block lists say about the domain's name. Collected from live DNS only.
+        "reputation of the domain" reputation: ReputationFacts,
     }
 
     /// Whether the domain takes part in mail, computed once so that no rule derives it again.
@@ -201,6 +224,8 @@ facts! {
         "addresses of the MX host" addresses: Fact<Vec<IpAddr>>,
         /// Addresses of the target that cannot be reached from the Internet: private, loopback, documentation and other special-purpose ranges (RFC 6890).
         "special-purpose addresses of the MX host" special_addresses: Fact<Vec<IpAddr>>,
+        /// DNSSEC state of the target's address records, the weaker of both families (RFC 7672 section 2.2.1).
+        "DNSSEC state of the MX host's addresses" security: Fact<Security>,
     }
 
     /// One name server of the zone.
@@ -411,8 +436,28 @@ facts! {
         "MTA-STS policy id" id: Fact<String>,
         /// Whether `mta-sts.<domain>` has an address, its own or through an alias, so that the policy can be fetched (RFC 8461 section 3.3). Unknown where the alias leads to a name that was not looked at.
         "policy host exists" policy_host: Fact<bool>,
+        /// How the policy was fetched over HTTPS (RFC 8461 section 3.3).
+        "fetch of the MTA-STS policy" fetch: MtaStsFetchFacts,
         /// The policy itself; collected where a policy file or the network is available.
         "MTA-STS policy" policy: MtaStsPolicyFacts,
+    }
+
+    /// The fetch of `https://mta-sts.<domain>/.well-known/mta-sts.txt` (RFC 8461 section 3.3).
+    pub struct MtaStsFetchFacts {
+        /// Whether senders that follow RFC 8461 section 3.3 get a policy: status 200, no redirect, a certificate that is trusted and for the policy host. Unknown when the host could not be reached.
+        "MTA-STS policy can be fetched" fetchable: Fact<bool>,
+        /// Why the policy cannot be fetched. Absent when it can.
+        "reason of the failed fetch" error: Fact<String>,
+        /// HTTP status code.
+        "HTTP status of the MTA-STS policy" status: Fact<i64>,
+        /// Whether the server answers with a redirect, which senders must not follow.
+        "MTA-STS policy is redirected" redirected: Fact<bool>,
+        /// Whether the certificate is trusted and for `mta-sts.<domain>`.
+        "certificate of the policy host is valid" certificate_valid: Fact<bool>,
+        /// Media type; RFC 8461 section 3.2 asks for `text/plain`.
+        "media type of the MTA-STS policy" media_type: Fact<String>,
+        /// Length of the document in octets.
+        "length of the MTA-STS policy" size: Fact<i64>,
     }
 
     /// The policy document of MTA-STS (RFC 8461 section 3.2).
@@ -451,6 +496,10 @@ facts! {
         "TLSA records" tlsa: Fact<List<TlsaFacts>>,
         /// MX hosts without a TLSA record.
         "MX hosts without TLSA records" hosts_without: Fact<Vec<Name>>,
+        /// MX hosts with signed addresses for which the question for TLSA records ends in SERVFAIL or in a bogus answer. Senders that use DANE do not deliver to them (RFC 7672 section 2.1.1).
+        "MX hosts whose TLSA records cannot be asked for" broken_hosts: Fact<Vec<Name>>,
+        /// MX hosts with TLSA records to which DANE does not apply, because the MX records, the addresses or the TLSA records are not signed (RFC 7672 section 2.2.1).
+        "MX hosts with TLSA records without effect" insecure_hosts: Fact<Vec<Name>>,
     }
 
     /// One TLSA record.
@@ -467,6 +516,8 @@ facts! {
         "TLSA record is usable for SMTP" usable: Fact<bool>,
         /// What is wrong with the record. Absent when it is usable.
         "TLSA error" error: Fact<String>,
+        /// DNSSEC state of the record.
+        "DNSSEC state of the TLSA record" security: Fact<Security>,
     }
 
     /// BIMI assertion record at `default._bimi.<domain>`.
@@ -509,5 +560,95 @@ facts! {
         "CAA record is critical" critical: Fact<bool>,
         /// Whether the tag is one that RFC 8659, RFC 8657 or RFC 9495 defines.
         "CAA tag is known" known: Fact<bool>,
+    }
+
+    /// DNSSEC of the domain.
+    pub struct DnssecFacts {
+        /// DNSSEC state of the domain's records (RFC 4035 section 4.3): that of the SOA record of its zone.
+        "DNSSEC state" status: Fact<Security>,
+        /// Why the state is bogus or indeterminate. Absent otherwise.
+        "DNSSEC error" error: Fact<String>,
+        /// DNSSEC state of the MX records, or of their absence.
+        "DNSSEC state of the MX records" mx: Fact<Security>,
+        /// DNSSEC state of the TXT records that hold SPF, or of their absence.
+        "DNSSEC state of the SPF record" spf: Fact<Security>,
+        /// DNSSEC state of the DMARC record, or of its absence.
+        "DNSSEC state of the DMARC record" dmarc: Fact<Security>,
+        /// Whether the parent publishes a DS record for the zone.
+        "DS record at the parent" ds: Fact<bool>,
+        /// Algorithm numbers of the DNSKEY records (RFC 8624, RFC 9904).
+        "DNSSEC algorithms" algorithms: Fact<Vec<i64>>,
+        /// Digest types of the DS records; 1 is SHA-1 (RFC 8624 section 3.3).
+        "DS digest types" digests: Fact<Vec<i64>>,
+        /// Additional iterations of NSEC3 (RFC 9276 section 3.1 asks for zero). Absent when the zone uses NSEC or is not signed.
+        "NSEC3 iterations" nsec3_iterations: Fact<i64>,
+        /// Earliest end of validity among the signatures of SOA, MX and DNSKEY records (RFC 4034 section 3.1.5). Absent when the zone is not signed.
+        "earliest expiry of a signature" signatures_expire: Fact<Time>,
+    }
+
+    /// What the name servers of the zone and of its parent say, asked directly.
+    pub struct AuthorityFacts {
+        /// Every address of every name server.
+        "name servers asked" servers: Fact<List<NameServerFacts>>,
+        /// Name servers that answer and are not authoritative for the zone (lame delegation, RFC 1912 section 2.8).
+        "lame name servers" lame: Fact<Vec<Name>>,
+        /// Name servers at the parent, which delegates to them.
+        "name servers at the parent" parent_ns: Fact<Vec<Name>>,
+        /// Whether parent and zone name the same servers (RFC 1034 section 4.2.2).
+        "parent and zone name the same servers" parent_agrees: Fact<bool>,
+        /// Name servers inside the zone whose addresses at the parent (glue) differ from those in the zone (RFC 1034 section 4.2.1). Absent when no server lies inside the zone.
+        "name servers with stale glue" stale_glue: Fact<Vec<Name>>,
+        /// Whether all servers have the same SOA serial.
+        "SOA serials agree" serials_agree: Fact<bool>,
+        /// Record sets that matter to mail (MX, SPF, DMARC) and differ between the zone's servers.
+        "records that differ between name servers" differing: Fact<Vec<String>>,
+        /// Number of networks the servers' addresses lie in: /24 for IPv4, /48 for IPv6 (RFC 2182 section 3.1).
+        "networks of the name servers" networks: Fact<i64>,
+        /// Name servers that answer recursive questions of strangers.
+        "name servers open to recursion" open_recursion: Fact<Vec<Name>>,
+        /// Name servers that hand the whole zone to strangers (AXFR, RFC 5936).
+        "name servers open to zone transfer" open_transfer: Fact<Vec<Name>>,
+    }
+
+    /// One address of one name server, asked directly.
+    pub struct NameServerFacts label host {
+        /// The name server.
+        "name server" host: Fact<Name>,
+        /// Its address.
+        "address of the name server" address: Fact<IpAddr>,
+        /// Whether it answers authoritatively for the zone.
+        "name server is authoritative" authoritative: Fact<bool>,
+        /// SOA serial that it has.
+        "SOA serial at the name server" serial: Fact<i64>,
+        /// Whether it answers a recursive question about a foreign name.
+        "name server recurses for strangers" recursion: Fact<bool>,
+        /// Whether it hands over the whole zone.
+        "name server allows zone transfer" transfer: Fact<bool>,
+    }
+
+    /// What a second resolver says. A difference shows split horizon, tampering or a change under way.
+    pub struct SecondResolverFacts {
+        /// Whether the second resolver gives the same answers about MX, SPF, DMARC and the MX hosts.
+        "resolvers agree" agrees: Fact<bool>,
+        /// Questions that both answer differently.
+        "answers that differ" differing: Fact<List<DifferenceFacts>>,
+    }
+
+    /// One question that two resolvers answer differently.
+    pub struct DifferenceFacts label question {
+        /// Name and type asked.
+        "question" question: Fact<String>,
+        /// Answer of the first resolver.
+        "answer of the first resolver" first: Fact<String>,
+        /// Answer of the second resolver.
+        "answer of the second resolver" second: Fact<String>,
+    }
+
+    /// What block lists say about the domain's name.
+    pub struct ReputationFacts {
+        /// Domain lists that were asked (RFC 5782 section 3).
+        "domain block lists asked" lists: Fact<List<ListingFacts>>,
+        /// Names of the lists that list the domain, of those that work. Unknown when no list could be asked.
+        "block lists that list the domain" listed_on: Fact<Vec<String>>,
     }
 }

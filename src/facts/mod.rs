@@ -12,12 +12,16 @@
 mod model;
 pub mod catalogue;
 pub mod domain;
+pub mod evidence;
+pub mod host;
 pub mod service;
 pub mod snapshot;
 mod value;
 
 pub use catalogue::{Catalogue, Entry, Path, PathError};
 pub use domain::DomainFacts;
+pub use evidence::{Artefact, ArtefactKind, Recorder};
+pub use host::HostFacts;
 pub use model::{Cause, Fact, Method, Observed, Proof, Provenance};
 pub use service::ServiceFacts;
 

@@ -138,6 +138,8 @@ words! {
         Nodata = "nodata",
         /// The record that would hold the value was read, and does not say it.
         NotStated = "not-stated",
+        /// The service was asked and does not have it.
+        NotOffered = "not-offered",
         /// Records of the type exist, none of them is of the wanted kind.
         NotPublished = "not-published",
         /// The inventory does not declare it.
@@ -154,6 +156,10 @@ words! {
         DnsFile = "dns-file",
         /// Answered by a DNS server.
         Dns = "dns",
+        /// Observed in a session with a mail service.
+        Session = "session",
+        /// Fetched over HTTPS.
+        Https = "https",
         /// Declared in the inventory.
         Inventory = "inventory",
         /// Computed from other facts of the same run.

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{DomainFacts, Group, Schema, ServiceFacts};
+use super::{DomainFacts, Group, HostFacts, Schema, ServiceFacts};
 use crate::diag::{Diagnostic, Span};
 
 words! {
@@ -40,8 +40,9 @@ impl Target {
     pub fn schema(self) -> &'static super::GroupSchema {
         match self {
             Target::Domain => DomainFacts::SCHEMA,
+            Target::Host => HostFacts::SCHEMA,
             Target::Service => ServiceFacts::SCHEMA,
-            Target::Host | Target::Message | Target::System | Target::Organisation => OrganisationFacts::SCHEMA,
+            Target::Message | Target::System | Target::Organisation => OrganisationFacts::SCHEMA,
         }
     }
 }
@@ -52,6 +53,8 @@ impl Target {
 pub enum TargetFacts {
     /// A mail domain.
     Domain(Box<DomainFacts>),
+    /// One address of a host.
+    Host(Box<HostFacts>),
     /// A service.
     Service(Box<ServiceFacts>),
     /// An organisation.
@@ -63,6 +66,7 @@ impl TargetFacts {
     pub fn kind(&self) -> Target {
         match self {
             TargetFacts::Domain(_) => Target::Domain,
+            TargetFacts::Host(_) => Target::Host,
             TargetFacts::Service(_) => Target::Service,
             TargetFacts::Organisation(_) => Target::Organisation,
         }
@@ -72,6 +76,7 @@ impl TargetFacts {
     pub fn group(&self) -> &dyn Group {
         match self {
             TargetFacts::Domain(facts) => facts.as_ref(),
+            TargetFacts::Host(facts) => facts.as_ref(),
             TargetFacts::Service(facts) => facts.as_ref(),
             TargetFacts::Organisation(facts) => facts.as_ref(),
         }

@@ -1,4 +1,4 @@
-//! Where DNS data comes from: BIND zone text, octoDNS YAML, later live servers; one file per format.
+//! Where DNS data comes from: BIND zone text, octoDNS YAML, live servers; one file per format.
 //!
 //! Every format ends in the same [`Record`]s, whose positions reach down to the single characters of a TXT value. The
 //! [`RecordSource`] is the seam behind which collectors look names up; the offline source answers like an authoritative
@@ -7,6 +7,7 @@
 
 pub mod bind;
 pub mod discover;
+pub mod live;
 pub mod named_conf;
 mod names;
 pub mod octodns;
@@ -16,7 +17,11 @@ pub mod store;
 pub mod tree;
 
 pub use discover::{DiscoverError, Discovery, Options, discover};
+pub use live::Live;
 pub use offline::Offline;
-pub use record::{Alias, Answer, Incomplete, Outcome, RData, Record, RecordSource, RecordType, Run, Soa, Text};
+pub use record::{
+    Alias, Answer, Ask, Incomplete, NoReply, Outcome, RData, Record, RecordSource, RecordType, Reply, Run, Soa, Text,
+    Validation,
+};
 pub use store::{Store, Zone, ZoneId};
 pub use tree::Tree;

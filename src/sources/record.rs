@@ -1,11 +1,12 @@
 //! DNS records with positions, and answers that keep the outcomes of a lookup apart.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
 
 use crate::diag::Span;
-use crate::facts::{Cause, Proof};
+use crate::facts::domain::Security;
+use crate::facts::{Cause, Observed, Proof};
 use crate::mail::Name;
 
 /// A record type (RFC 1035 section 3.2.2 and the IANA registry).
@@ -297,7 +298,10 @@ pub enum Outcome {
     },
 }
 
-/// The supplier of DNS records: zone files, a fake in tests, later a resolver.
+/// The supplier of DNS records: zone files, live servers, a fake in tests.
+///
+/// Files know only what [`RecordSource::lookup`], [`RecordSource::zone_of`] and [`RecordSource::names_below`] ask for;
+/// what needs a network is "not collected" unless a source says otherwise.
 pub trait RecordSource {
     /// Looks up the records of a type at a name, following aliases.
     fn lookup(&self, name: &Name, rtype: RecordType) -> Answer;
@@ -308,4 +312,86 @@ pub trait RecordSource {
     /// Names that exist directly or deeper below `name` and that the source can enumerate, in canonical order; `None`
     /// when it cannot enumerate. Used to find DKIM selectors.
     fn names_below(&self, name: &Name) -> Option<Vec<Name>>;
+
+    /// DNSSEC state of the answer to a question, records or their absence, by our own validation (RFC 4035 section 5).
+    fn validate(&self, _name: &Name, _rtype: RecordType) -> Validation {
+        Validation::unknown(Cause::NotCollected, "files say nothing about signatures as served", None)
+    }
+
+    /// Asks one server directly.
+    fn ask(&self, _server: IpAddr, _name: &Name, _rtype: RecordType, _mode: Ask) -> Result<Reply, NoReply> {
+        let note = "this run asks no name servers".to_owned();
+        Err(NoReply { cause: Cause::NotCollected, note, span: None })
+    }
+
+    /// What a second resolver answers; `None` when none was given.
+    fn second_opinion(&self, _name: &Name, _rtype: RecordType) -> Option<Answer> {
+        None
+    }
+
+    /// Whether the source is the network, where names that are not known can be asked for.
+    fn is_live(&self) -> bool {
+        false
+    }
+}
+
+/// The DNSSEC state of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// The state; unknown when the question itself was not answered.
+    pub state: Observed<Security>,
+    /// Why the state is bogus, indeterminate or unknown.
+    pub reason: Option<String>,
+    /// The text of the answer that was validated.
+    pub span: Option<Span>,
+    /// End of validity of the signatures that were used, the earliest, in seconds since 1970.
+    pub expires: Option<i64>,
+}
+
+impl Validation {
+    /// A state that is not known.
+    pub fn unknown(cause: Cause, reason: impl Into<String>, span: Option<Span>) -> Validation {
+        Validation { state: Observed::Unknown(cause), reason: Some(reason.into()), span, expires: None }
+    }
+}
+
+/// How one server is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Ask {
+    /// For what it knows itself (RD clear).
+    Iterative,
+    /// For a recursive answer (RD set), as a stranger would.
+    Recursive,
+    /// For the whole zone (AXFR, RFC 5936). Only the first message is read; the connection is then closed.
+    Transfer,
+}
+
+/// What one server replied, whatever its response code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Response code: 0 NOERROR, 3 NXDOMAIN, 5 REFUSED (RFC 1035 section 4.1.1).
+    pub rcode: u16,
+    /// Whether the server is authoritative (AA).
+    pub authoritative: bool,
+    /// Whether the server offers recursion (RA).
+    pub recursion_available: bool,
+    /// Answer section.
+    pub answers: Vec<Record>,
+    /// Authority section.
+    pub authority: Vec<Record>,
+    /// Additional section.
+    pub additional: Vec<Record>,
+    /// The text of the reply.
+    pub span: Span,
+}
+
+/// Why one server did not reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoReply {
+    /// Why.
+    pub cause: Cause,
+    /// What a reader should know, such as "192.0.2.53:53 did not answer within 5 s, 3 attempts".
+    pub note: String,
+    /// The text of the attempts.
+    pub span: Option<Span>,
 }

@@ -68,6 +68,7 @@ impl World {
             method: Method::DnsFile,
             inventory: self.inventory.as_ref(),
             policies: &self.policies,
+            fetches: &[],
             cache: Cache::default(),
         };
         collectors::domain(&context, &name(domain))

@@ -1,0 +1,126 @@
+//! Evidence: the raw artefacts that facts rest on, and the recorder that keeps them during a run.
+//!
+//! An [`Artefact`] is what came over the network, byte for byte: a DNS message, the transcript of a session, a
+//! certificate, an HTTP response. Its id is the SHA-256 of these bytes. Beside them stands a text that people can read;
+//! the text is registered like a file, so that a fact points at the characters it was read from, wherever they came
+//! from, and the file names the artefact behind it. Nothing here interprets an artefact.
+
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::domain::Time;
+use crate::diag::{FileId, Files};
+
+words! {
+    /// What kind of thing an artefact is.
+    pub enum ArtefactKind unordered {
+        /// A DNS message as received (RFC 1035 section 4), or, when no answer came, a line of text that says so.
+        DnsMessage = "dns-message",
+        /// The lines of a session in both directions. Secrets are replaced before they are written.
+        Transcript = "transcript",
+        /// A certificate chain as sent: DER certificates one after the other.
+        Certificates = "certificates",
+        /// An HTTP response: head and body.
+        HttpResponse = "http-response",
+    }
+}
+
+/// An immutable raw artefact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Artefact {
+    /// Its kind.
+    pub kind: ArtefactKind,
+    /// What it is, in words: `MX example.org, asked of 192.0.2.53:53 over UDP`.
+    pub title: String,
+    /// When it was received.
+    pub time: Time,
+    /// The bytes as received, in base64 when written as JSON.
+    #[serde(with = "base64_bytes")]
+    #[schemars(with = "String")]
+    pub raw: Vec<u8>,
+}
+
+impl Artefact {
+    /// The id: SHA-256 of the bytes, in hexadecimal digits.
+    pub fn id(&self) -> String {
+        data_encoding::HEXLOWER.encode(&Sha256::digest(&self.raw))
+    }
+}
+
+/// Keeps what a run observes: texts in the table of files, raw artefacts beside them. Shared by all tasks of a run.
+#[derive(Debug)]
+pub struct Recorder {
+    inner: Mutex<Inner>,
+    /// Whether raw artefacts are kept, or only their ids and texts.
+    keep_raw: bool,
+}
+
+#[derive(Debug)]
+struct Inner {
+    files: Files,
+    artefacts: Vec<(FileId, Artefact)>,
+}
+
+impl Recorder {
+    /// A recorder that adds to `files`. Without `keep_raw`, the bytes of artefacts are dropped once they have an id.
+    pub fn new(files: Files, keep_raw: bool) -> Recorder {
+        Recorder { inner: Mutex::new(Inner { files, artefacts: Vec::new() }), keep_raw }
+    }
+
+    /// Registers an artefact under a path that people can read, with the text that renders it.
+    pub fn record(&self, path: &str, text: Vec<u8>, artefact: Artefact) -> FileId {
+        let id = self.reserve(path);
+        self.fill(id, text, artefact);
+        id
+    }
+
+    /// Registers a path whose text is not complete yet, for spans into it. [`Recorder::fill`] must follow.
+    pub fn reserve(&self, path: &str) -> FileId {
+        self.with(|inner| inner.files.add(path, Vec::new()))
+    }
+
+    /// Completes what was reserved.
+    pub fn fill(&self, id: FileId, text: Vec<u8>, artefact: Artefact) {
+        let evidence = artefact.id();
+        self.with(|inner| {
+            inner.files.fill(id, text, evidence);
+            if self.keep_raw {
+                inner.artefacts.push((id, artefact));
+            }
+        });
+    }
+
+    /// Looks at the files registered so far.
+    pub fn files<T>(&self, look: impl FnOnce(&Files) -> T) -> T {
+        self.with(|inner| look(&inner.files))
+    }
+
+    /// Ends the recording: all files, and the raw artefacts in the order of their files.
+    pub fn finish(self) -> (Files, Vec<(FileId, Artefact)>) {
+        let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        inner.artefacts.sort_by_key(|(file, _)| *file);
+        (inner.files, inner.artefacts)
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Inner) -> T) -> T {
+        act(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Bytes as base64 in JSON.
+mod base64_bytes {
+    use data_encoding::BASE64;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&BASE64.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text.as_bytes()).map_err(D::Error::custom)
+    }
+}

@@ -1,13 +1,26 @@
 //! Imap sessions.
 
-use super::{Endpoint, Settings};
+use super::session::Session;
+use super::{Endpoint, Opening, Settings};
 use crate::facts::Recorder;
 
 /// What was seen of one Imap service.
 #[derive(Debug, Clone)]
-pub struct ImapProbe {}
+pub struct ImapProbe {
+    /// Connection, greeting and the step into TLS.
+    pub opening: Opening,
+}
 
 /// Holds the sessions.
-pub async fn probe(_endpoint: &Endpoint, _settings: &Settings, _recorder: &Recorder) -> ImapProbe {
-    ImapProbe {}
+pub async fn probe(endpoint: &Endpoint, settings: &Settings, recorder: &Recorder) -> ImapProbe {
+    let deadline = tokio::time::Instant::now() + settings.service_timeout;
+    let failure = match Session::open(endpoint, settings, recorder, "imap", deadline).await {
+        Err(failure) => failure,
+        Ok(mut session) => {
+            let failure = session.failure(crate::facts::Cause::NotCollected, "not built yet");
+            session.abandon();
+            failure
+        }
+    };
+    ImapProbe { opening: Opening::failed(&failure) }
 }

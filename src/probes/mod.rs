@@ -124,6 +124,38 @@ pub struct ServiceProbe {
     pub tls: Result<tls::TlsProbe, Failure>,
 }
 
+/// What every session has in common, whatever the protocol.
+#[derive(Debug, Clone)]
+pub struct Opening {
+    /// Whether a connection was made.
+    pub reached: Seen<()>,
+    /// The first lines that the server sent; inside TLS where TLS comes first.
+    pub greeting: Seen<Greeting>,
+    /// Whether STARTTLS (STLS) is advertised. For services that speak TLS from the first byte, `false` is not asked for:
+    /// collectors look at the protocol first.
+    pub starttls_offered: Seen<bool>,
+    /// Whether the server took the command and the handshake completed. A refusal (454, NO, -ERR) and a handshake that
+    /// the server broke off are seen, and `false`; silence, or a connection that ended otherwise, is a failure.
+    pub starttls_negotiated: Seen<bool>,
+    /// Whether a command sent in one packet with STARTTLS was answered inside TLS (RFC 3207 section 6).
+    pub injection: Seen<bool>,
+    /// Whether the server asks for TLS before anything else (SMTP 530, IMAP PRIVACYREQUIRED).
+    pub tls_required: Seen<bool>,
+    /// The handshake of the session, from the first byte or after STARTTLS; where in the transcript it was noted.
+    pub handshake: Result<(tls::Handshake, Span), Failure>,
+}
+
+/// The first lines that a server sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    /// Reply code, SMTP only.
+    pub code: Option<u16>,
+    /// Text without the code, one item a line.
+    pub lines: Vec<String>,
+    /// Time from the connection until the last line.
+    pub delay: Duration,
+}
+
 /// The sessions by protocol.
 #[derive(Debug, Clone)]
 pub enum SessionProbe {
@@ -133,6 +165,32 @@ pub enum SessionProbe {
     Imap(Box<imap::ImapProbe>),
     /// POP3.
     Pop3(Box<pop3::Pop3Probe>),
+}
+
+impl SessionProbe {
+    /// What every session has in common.
+    pub fn opening(&self) -> &Opening {
+        match self {
+            SessionProbe::Smtp(probe) => &probe.opening,
+            SessionProbe::Imap(probe) => &probe.opening,
+            SessionProbe::Pop3(probe) => &probe.opening,
+        }
+    }
+}
+
+impl Opening {
+    /// Nothing was seen, for one reason.
+    pub fn failed(failure: &Failure) -> Opening {
+        Opening {
+            reached: Err(failure.clone()),
+            greeting: Err(failure.clone()),
+            starttls_offered: Err(failure.clone()),
+            starttls_negotiated: Err(failure.clone()),
+            injection: Err(failure.clone()),
+            tls_required: Err(failure.clone()),
+            handshake: Err(failure.clone()),
+        }
+    }
 }
 
 /// Probes one service: the session in its protocol, then what its TLS accepts. Never fails: what could not be seen says

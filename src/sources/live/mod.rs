@@ -11,6 +11,8 @@
 //!
 //! [`Recorder`]: crate::facts::Recorder
 
+mod validate;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -68,6 +70,16 @@ pub struct Live {
     recorder: Arc<Recorder>,
 }
 
+/// A message that a server sent, with the text that renders it.
+#[derive(Debug)]
+#[expect(dead_code)]
+struct Message {
+    /// The bytes as received.
+    bytes: Vec<u8>,
+    /// The text that renders it.
+    span: Span,
+}
+
 /// Why live DNS cannot be used at all.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
@@ -94,6 +106,22 @@ impl Live {
     /// Asks what is not known yet, everything at the same time within the limits of the options. Every request is known
     /// afterwards, if only as unknown with its cause.
     pub async fn fetch(&self, _requests: BTreeSet<Request>) {}
+
+    /// The message that answers a question, from what is known or from the resolvers: for validation, which needs the
+    /// signatures. With `checking_disabled`, the resolver is asked to hand over what it cannot validate (RFC 4035
+    /// section 3.2.2).
+    ///
+    /// # Errors
+    /// No reply.
+    #[expect(dead_code)]
+    async fn message(
+        &self,
+        _name: &Name,
+        _rtype: RecordType,
+        _checking_disabled: bool,
+    ) -> Result<Arc<Message>, NoReply> {
+        Err(NoReply { cause: Cause::NotCollected, note: String::new(), span: None })
+    }
 
     /// Whether the resolver answers names that cannot exist (a canary below `.invalid`); a note for the report if so.
     pub async fn canary(&self) -> Option<String> {

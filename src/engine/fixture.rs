@@ -95,7 +95,8 @@ impl Fixture {
         Ok(match self.target {
             Target::Domain => TargetFacts::Domain(Box::new(serde_json::from_value(tree).map_err(message)?)),
             Target::Service => TargetFacts::Service(Box::new(serde_json::from_value(tree).map_err(message)?)),
-            Target::Host | Target::Message | Target::System | Target::Organisation => {
+            Target::Host => TargetFacts::Host(Box::new(serde_json::from_value(tree).map_err(message)?)),
+            Target::Message | Target::System | Target::Organisation => {
                 TargetFacts::Organisation(Box::new(serde_json::from_value::<OrganisationFacts>(tree).map_err(message)?))
             }
         })

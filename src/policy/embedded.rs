@@ -35,9 +35,15 @@ macro_rules! embedded {
 
 embedded! {
     packs {
-        "dns-health": ["names.yaml", "pack.yaml", "zone.yaml"],
+        "certificates": ["keys.yaml", "pack.yaml", "trust.yaml", "validity.yaml"],
+        "client-access": ["login.yaml", "pack.yaml", "tls.yaml"],
+        "dns-health": ["live.yaml", "names.yaml", "pack.yaml", "zone.yaml"],
+        "dnssec": ["dnssec.yaml", "pack.yaml"],
+        "mail-transport": ["certificate.yaml", "dane.yaml", "pack.yaml", "starttls.yaml", "tls.yaml"],
         "mx-inventory": ["mx.yaml", "pack.yaml"],
         "parked-domains": ["pack.yaml", "parked.yaml"],
+        "reputation": ["address.yaml", "lists.yaml", "pack.yaml", "reverse.yaml"],
+        "smtp-service": ["commands.yaml", "greeting.yaml", "limits.yaml", "pack.yaml"],
         "spoofing": ["bimi.yaml", "dkim.yaml", "dmarc.yaml", "pack.yaml", "spf.yaml"],
         "transport-dns": ["caa.yaml", "dane.yaml", "mta-sts.yaml", "pack.yaml", "tls-rpt.yaml"],
     }

@@ -11,6 +11,7 @@
 #[macro_use]
 mod model;
 pub mod catalogue;
+pub mod document;
 pub mod domain;
 pub mod evidence;
 pub mod host;

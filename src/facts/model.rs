@@ -1,8 +1,7 @@
 //! Observation, provenance, and the macros that turn documented enums and structs into facts.
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::diag::Span;
 
@@ -66,6 +65,7 @@ macro_rules! words {
                 name: stringify!($name),
                 ordered: words!(@flag $order),
                 words: &[ $( $word ),+ ],
+                schema: |generator| generator.subschema_for::<$name>(),
             };
 
             /// The word for this value in YAML, JSON and reports.
@@ -233,94 +233,6 @@ impl<T> Fact<T> {
     }
 }
 
-/// Full form of a fact in a snapshot.
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, bound(deserialize = "T: Deserialize<'de>"))]
-struct FactDocument<T> {
-    /// `present`, `absent` or `unknown`.
-    state: State,
-    /// The value, when present.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<T>,
-    /// How the absence is known, when absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    proof: Option<Proof>,
-    /// Why the value is unknown, when unknown.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    cause: Option<Cause>,
-    /// Where the fact came from.
-    #[serde(default)]
-    from: Provenance,
-}
-
-#[derive(Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum State {
-    Present,
-    Absent,
-    Unknown,
-}
-
-impl<T: Serialize> Serialize for Fact<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let from = self.from.clone();
-        let document = match &self.observed {
-            Observed::Present(value) => {
-                FactDocument { state: State::Present, value: Some(value), proof: None, cause: None, from }
-            }
-            Observed::Absent(proof) => {
-                FactDocument { state: State::Absent, value: None, proof: Some(*proof), cause: None, from }
-            }
-            Observed::Unknown(cause) => {
-                FactDocument { state: State::Unknown, value: None, proof: None, cause: Some(*cause), from }
-            }
-        };
-        document.serialize(serializer)
-    }
-}
-
-/// Reads the full form of a snapshot and the short form of a pack's tests: a bare value is present, `null` is absent,
-/// `{ $unknown: cause }` is unknown.
-impl<'de, T: DeserializeOwned> Deserialize<'de> for Fact<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let value = serde_json::Value::deserialize(deserializer)?;
-        match &value {
-            serde_json::Value::Null => return Ok(Fact::absent(Proof::Nodata, Method::None, None)),
-            serde_json::Value::Object(map) if map.contains_key("$unknown") => {
-                let cause = Cause::deserialize(&map["$unknown"]).map_err(D::Error::custom)?;
-                return Ok(Fact::unknown(cause, None, None));
-            }
-            serde_json::Value::Object(map) if map.contains_key("state") => {
-                let document: FactDocument<T> = serde_json::from_value(value).map_err(D::Error::custom)?;
-                let observed = match document.state {
-                    State::Present => Observed::Present(
-                        document.value.ok_or_else(|| D::Error::custom("a present fact needs `value`"))?,
-                    ),
-                    State::Absent => Observed::Absent(document.proof.unwrap_or(Proof::Nodata)),
-                    State::Unknown => Observed::Unknown(
-                        document.cause.ok_or_else(|| D::Error::custom("an unknown fact needs `cause`"))?,
-                    ),
-                };
-                return Ok(Fact { observed, from: document.from });
-            }
-            _ => {}
-        }
-        let value = serde_json::from_value(value).map_err(D::Error::custom)?;
-        Ok(Fact::present(value, Method::None, None))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Fact<T> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("{}Fact", T::schema_name()).into()
-    }
-
-    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        FactDocument::<T>::json_schema(generator)
-    }
-}
-
 /// Defines structs of facts. Each field is a documented title and a fact (or a group):
 ///
 /// ```text
@@ -342,8 +254,7 @@ macro_rules! facts {
         }
     )+) => {$(
         $(#[doc = $sdoc])*
-        #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
-        #[serde(default, deny_unknown_fields)]
+        #[derive(Debug, Clone, Default, PartialEq, Eq)]
         pub struct $name { $( $(#[doc = $doc])* pub $field: $ty, )+ }
 
         impl $crate::facts::Schema for $name {
@@ -376,6 +287,34 @@ macro_rules! facts {
                 $crate::facts::FieldKind::Group(<$name as $crate::facts::Schema>::SCHEMA);
             fn node(&self) -> $crate::facts::Node<'_> {
                 $crate::facts::Node::Group(self)
+            }
+            fn read(value: serde_json::Value) -> Result<Self, String> {
+                let mut fields = $crate::facts::document::Fields::of(value, stringify!($name))?;
+                let group = $name { $( $field: fields.take(stringify!($field))? ),+ };
+                fields.end(<$name as $crate::facts::Schema>::SCHEMA)?;
+                Ok(group)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $crate::facts::document::Tree(self).serialize(serializer)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let value = serde_json::Value::deserialize(deserializer)?;
+                <$name as $crate::facts::Field>::read(value).map_err(serde::de::Error::custom)
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::facts::document::group_schema(<$name as $crate::facts::Schema>::SCHEMA, generator)
             }
         }
     )+};

@@ -5,13 +5,14 @@ use std::fmt;
 use std::net::IpAddr;
 
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::model::{Fact, Observed, Provenance};
 use crate::mail::Name;
 
 /// The words an enum fact may have.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Words {
     /// Name of the Rust enum.
     pub name: &'static str,
@@ -19,7 +20,18 @@ pub struct Words {
     pub ordered: bool,
     /// The words; the position of a word is its rank.
     pub words: &'static [&'static str],
+    /// The JSON Schema of the enum, with its documentation.
+    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
 }
+
+/// Enums are the same when they have the same name and words.
+impl PartialEq for Words {
+    fn eq(&self, other: &Words) -> bool {
+        (self.name, self.ordered, self.words) == (other.name, other.ordered, other.words)
+    }
+}
+
+impl Eq for Words {}
 
 /// The type of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +123,7 @@ impl fmt::Display for View<'_> {
 }
 
 /// A Rust type that can be the value of a fact.
-pub trait FactValue {
+pub trait FactValue: DeserializeOwned {
     /// Its type in the rule language.
     const KIND: Kind;
     /// Borrows the value.
@@ -248,7 +260,7 @@ impl<T: Group> Rows for List<T> {
     }
 }
 
-impl<T: Group + Schema> FactValue for List<T> {
+impl<T: Group + Schema + DeserializeOwned> FactValue for List<T> {
     const KIND: Kind = Kind::List(T::SCHEMA);
     fn view(&self) -> View<'_> {
         View::Rows(self)
@@ -313,11 +325,16 @@ pub trait Schema {
 }
 
 /// Anything that can be a field of a group: a fact or another group.
-pub trait Field {
+pub trait Field: Default {
     /// Whether it is a fact or a group.
     const FIELD: FieldKind;
     /// Borrows it.
     fn node(&self) -> Node<'_>;
+    /// Reads it from its JSON form; what is not mentioned is not collected.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    fn read(value: serde_json::Value) -> Result<Self, String>;
 }
 
 impl<T: FactValue> Field for Fact<T> {
@@ -329,6 +346,17 @@ impl<T: FactValue> Field for Fact<T> {
             Observed::Unknown(cause) => Observed::Unknown(*cause),
         };
         Node::Fact(FactView { observed, from: &self.from })
+    }
+    fn read(value: serde_json::Value) -> Result<Self, String> {
+        let (observed, from) = super::document::unpack(value)?;
+        let observed = match observed {
+            Observed::Present(value) => {
+                Observed::Present(serde_json::from_value(value).map_err(|error| error.to_string())?)
+            }
+            Observed::Absent(proof) => Observed::Absent(proof),
+            Observed::Unknown(cause) => Observed::Unknown(cause),
+        };
+        Ok(Fact { observed, from })
     }
 }
 

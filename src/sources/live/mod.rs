@@ -54,8 +54,8 @@ use crate::mail::Name;
 pub use self::settle::{Settled, settle};
 pub use self::view::View;
 
-/// Questions whose answers are remembered, in each of two generations.
-const REMEMBERED: usize = 100_000;
+/// Questions whose answers are remembered, in each of two generations: those of some thousand targets.
+const REMEMBERED: usize = 50_000;
 
 /// Most sockets for single questions to name servers at the same time.
 const SINGLE_SOCKETS: usize = 256;

@@ -70,7 +70,13 @@ pub(super) fn read(
     if message.rcode == NXDOMAIN {
         return said(absent(Proof::Nxdomain), None);
     }
-    answers.retain(|record| record.rtype == rtype && record.owner == end);
+    answers.retain(|record| record.owner == end);
+    // An alias that could be read would have been followed, so this one cannot, and where it leads is not known.
+    if let Some(alias) = answers.iter().find(|record| record.rtype == RecordType::CNAME && rtype != record.rtype) {
+        let note = "the alias cannot be read".to_owned();
+        return said(Outcome::Unknown { cause: Cause::Protocol, note, span: Some(alias.span) }, None);
+    }
+    answers.retain(|record| record.rtype == rtype);
     if !answers.is_empty() {
         return said(Outcome::Records(answers), None);
     }

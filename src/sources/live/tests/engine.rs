@@ -83,6 +83,21 @@ async fn rounds_are_as_many_as_the_longest_chain_of_questions() {
 }
 
 #[tokio::test]
+async fn work_on_the_network_may_move_between_threads() {
+    fn small(future: impl Future + Send) -> usize {
+        size_of_val(&future)
+    }
+    let server = Server::new(good).await;
+    let live = live(options(&[&server])).await;
+    let names = names(1);
+    // Thousands of questions are in flight: what one takes must stay small.
+    let question = small(live.known(&names[0], RecordType::A, crate::sources::live::resolve::Route::Resolvers));
+    assert!(question < 4096, "{question}");
+    let all = small(settle(&live, |view| view.lookup(&names[0], RecordType::A).aliases.len()));
+    assert!(all < 1024, "{all}");
+}
+
+#[tokio::test]
 async fn a_chain_of_questions_without_end_ends() {
     let server = Server::new(good).await;
     let live = live(options(&[&server])).await;

@@ -244,6 +244,25 @@ async fn circles_and_endless_chains_of_aliases_end() {
 }
 
 #[tokio::test]
+async fn an_alias_that_cannot_be_read_is_not_absence() {
+    let (live_, _server, answer) =
+        asked(|query| Reply::new(query, 0).answer("a.example.org", RecordType::CNAME, &[5, b'x']).soa("example.org"))
+            .await;
+    assert_eq!(cause(&answer), (Cause::Protocol, "the alias cannot be read"));
+    let Outcome::Unknown { span: Some(span), .. } = answer.outcome else { panic!() };
+    assert_eq!(excerpt(&live_, span), "a.example.org. 300 IN CNAME \\# 2 0578");
+}
+
+#[tokio::test]
+async fn broken_records_are_present_and_malformed() {
+    let (live_, _server, answer) =
+        asked(|query| Reply::new(query, 0).answer("a.example.org", RecordType::A, &[192, 0, 2])).await;
+    let Outcome::Records(records) = &answer.outcome else { panic!("{answer:?}") };
+    let RData::Malformed { span, .. } = &records[0].data else { panic!("{records:?}") };
+    assert_eq!(excerpt(&live_, *span), "\\# 3 C00002");
+}
+
+#[tokio::test]
 async fn an_alias_without_data_at_its_end_is_nodata_there() {
     let (_live, server, answer) =
         asked(|query| Reply::new(query, 0).alias("a.example.org", "b.example.org").soa("example.org")).await;

@@ -6,7 +6,7 @@ use crate::facts::Cause;
 use crate::sources::RecordType;
 use crate::sources::live::Options;
 use crate::sources::live::testing::*;
-use crate::sources::record::{Answer, Ask, Outcome, RecordSource as _};
+use crate::sources::record::{Answer, Ask, Outcome};
 
 fn cause(answer: &Answer) -> (Cause, &str) {
     let Outcome::Unknown { cause, note, span } = &answer.outcome else { panic!("{answer:?}") };

@@ -181,6 +181,10 @@ async fn messages_are_kept_for_validation_only() {
     assert!(excerpt(&keeping, message.span).starts_with(";; NOERROR, 1 answer, from "));
     assert_eq!(keeping.message(&broken, RecordType::A, false).await.unwrap_err().cause, Cause::DnssecBogus);
     assert!(keeping.message(&broken, RecordType::A, true).await.is_ok());
+    // Data that the resolver hands over anyway are not asked for a second time.
+    let before = server.queries().len();
+    assert!(keeping.message(&sound, RecordType::A, true).await.is_ok());
+    assert_eq!(server.queries().len(), before);
     let plain = live(options(&[&server])).await;
     assert_eq!(plain.message(&sound, RecordType::A, false).await.unwrap_err().cause, Cause::NotCollected);
 }

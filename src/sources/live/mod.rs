@@ -144,7 +144,7 @@ pub struct Live {
 #[derive(Debug)]
 struct Upstream {
     address: SocketAddr,
-    pool: Option<Pool>,
+    pool: Pool,
 }
 
 /// A message that a server sent, with the text that renders it.
@@ -323,6 +323,6 @@ impl Upstream {
     /// More questions in flight need more sockets: the system keeps a few hundred replies for each.
     async fn open(address: SocketAddr, options: &Options) -> Result<Upstream, std::io::Error> {
         let sockets = (options.concurrency / 128).clamp(4, 64);
-        Ok(Upstream { address, pool: Some(Pool::open(address, options.source_address, sockets).await?) })
+        Ok(Upstream { address, pool: Pool::open(address, options.source_address, sockets).await? })
     }
 }

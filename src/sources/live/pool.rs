@@ -44,6 +44,9 @@ impl From<io::Error> for Silence {
     }
 }
 
+/// What comes back of a question.
+type Outcome = Result<Vec<u8>, Silence>;
+
 /// Sockets to one server.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -61,7 +64,7 @@ struct Line {
 #[derive(Debug)]
 struct Waiter {
     question: Arc<Question>,
-    reply: oneshot::Sender<Result<Vec<u8>, Silence>>,
+    reply: oneshot::Sender<Outcome>,
     ignored: u32,
 }
 
@@ -144,11 +147,7 @@ impl Line {
     }
 
     /// Takes a random free id.
-    fn wait_for(
-        &self,
-        question: &Arc<Question>,
-        random: &Random,
-    ) -> io::Result<(u16, oneshot::Receiver<Result<Vec<u8>, Silence>>)> {
+    fn wait_for(&self, question: &Arc<Question>, random: &Random) -> io::Result<(u16, oneshot::Receiver<Outcome>)> {
         let (sender, receiver) = oneshot::channel();
         self.with(|waiting| {
             // Half of the ids stay free, so that a random one is found soon.

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::convert::{self, Page, Shown, Unshown};
 use super::exchange::{Heard, Miss, Path};
 use super::outcome::{self, NOERROR, NXDOMAIN, SERVFAIL, Said};
+use super::pool::Pool;
 use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
 use crate::diag::Span;
@@ -84,7 +85,7 @@ impl Live {
         if !gives_data {
             return (rounds, false);
         }
-        if rounds.heard.as_ref().is_some_and(|heard| blames_validation(heard)) {
+        if rounds.heard.as_ref().is_some_and(blames_validation) {
             return (rounds, true);
         }
         let again = self.ask_around(&self.resolvers, question).await;
@@ -109,7 +110,7 @@ impl Live {
                 tokio::time::sleep(self.wait(attempt).min(Duration::from_millis(50 << attempt.min(5)))).await;
             }
             for (server, given_up) in servers.iter().zip(&mut given_up).filter(|(_, given_up)| !**given_up) {
-                match self.path(server.address, server.pool.as_ref(), attempt).await.ask(question).await {
+                match self.path(server.address, Some(&server.pool), attempt).await.ask(question).await {
                     Ok(heard) if matches!(rcode(&heard), NOERROR | NXDOMAIN) => {
                         rounds.heard = Some(heard);
                         return rounds;
@@ -130,7 +131,7 @@ impl Live {
     }
 
     /// A server, when it is its turn.
-    async fn path<'a>(&'a self, server: SocketAddr, pool: Option<&'a super::pool::Pool>, attempt: u32) -> Path<'a> {
+    async fn path<'a>(&'a self, server: SocketAddr, pool: Option<&'a Pool>, attempt: u32) -> Path<'a> {
         self.pace.turn(server).await;
         let source = self.options.source_address;
         Path { server, source, pool, random: &self.random, wait: self.wait(attempt) }
@@ -181,13 +182,14 @@ impl Live {
     fn silence(&self, path: &str, name: &Name, rtype: RecordType, misses: &[Miss]) -> (Cause, String, Span) {
         let file = self.recorder.reserve(path);
         let mut page = Page::new(file);
-        let first = page.line(format_args!(";; no answer to {rtype} {name}"));
+        let what = subject(name, rtype);
+        let first = page.line(format_args!(";; no answer to {what}"));
         for miss in misses {
             page.line(format_args!(";; {}", miss.note));
         }
         let text = page.finish();
         let raw = text.clone();
-        let title = format!("{rtype} {name}, not answered");
+        let title = format!("{what}, not answered");
         self.recorder.fill(file, text, Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw });
         let (cause, mut note) = match misses.last() {
             Some(miss) => (miss.cause, miss.note.clone()),
@@ -350,12 +352,16 @@ fn unreadable(heard: &Heard, unshown: Unshown, page: &mut Page) -> Said {
 }
 
 fn artefact(name: &Name, rtype: RecordType, heard: Heard) -> Artefact {
-    let (server, transport) = (heard.server, heard.transport);
-    let title = match rtype {
-        AXFR => format!("transfer of {name}, asked of {server} over {transport}"),
-        _ => format!("{rtype} {name}, asked of {server} over {transport}"),
-    };
+    let title = format!("{}, asked of {} over {}", subject(name, rtype), heard.server, heard.transport);
     Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw: heard.octets }
+}
+
+/// What is asked for, in words.
+fn subject(name: &Name, rtype: RecordType) -> String {
+    match rtype {
+        AXFR => format!("the transfer of {name}"),
+        _ => format!("{rtype} {name}"),
+    }
 }
 
 fn now() -> Time {

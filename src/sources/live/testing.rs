@@ -147,6 +147,9 @@ pub(super) fn soa_octets() -> Vec<u8> {
 /// What a server does about a query: packets to send in this order.
 type Script = dyn Fn(&Query) -> Vec<Vec<u8>> + Send + Sync;
 
+/// The same for one query.
+pub(super) type Step = Box<dyn Fn(&Query) -> Vec<Vec<u8>> + Send>;
+
 /// A server on 127.0.0.1 over UDP and, with the same port, TCP.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -180,7 +183,7 @@ impl Server {
     }
 
     /// A server that goes through a list of replies, then stays silent.
-    pub(super) async fn list(replies: Vec<Box<dyn Fn(&Query) -> Vec<Vec<u8>> + Send>>) -> Server {
+    pub(super) async fn list(replies: Vec<Step>) -> Server {
         let replies = Mutex::new(VecDeque::from(replies));
         Server::many(move |query| {
             let next = replies.lock().unwrap().pop_front();

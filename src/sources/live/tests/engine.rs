@@ -10,7 +10,7 @@ use crate::mail::Name;
 use crate::sources::RecordType;
 use crate::sources::live::cache::Cache;
 use crate::sources::live::testing::*;
-use crate::sources::live::{Live, Options, Request, settle};
+use crate::sources::live::{Live, LiveError, Options, Request, settle};
 use crate::sources::record::{Outcome, RData, RecordSource as _};
 
 fn good(query: &Query) -> Reply {
@@ -202,6 +202,14 @@ async fn every_message_is_evidence() {
         assert!(artefact.title.ends_with(&format!("asked of {} over UDP", server.address)), "{}", artefact.title);
         assert_eq!(artefact.raw[6..8], [0, 1], "one answer");
     }
+}
+
+#[tokio::test]
+async fn trust_anchors_that_cannot_be_read_are_an_error() {
+    let server = Server::new(good).await;
+    let recorder = Arc::new(crate::facts::Recorder::new(crate::diag::Files::default(), false));
+    let options = Options { trust_anchors: Some("nonsense".to_owned()), ..options(&[&server]) };
+    assert!(matches!(Live::new(options, recorder).await, Err(LiveError::TrustAnchors(_))));
 }
 
 #[test]

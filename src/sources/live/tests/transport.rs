@@ -64,6 +64,20 @@ async fn case_138_a_connection_closed_early_is_unknown() {
 }
 
 #[tokio::test]
+async fn case_138_a_connection_that_stays_silent_ends_in_time() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let options = Options { authority_port: address.port(), ..options(&[&Server::many(good).await]) };
+    let live = live(options).await;
+    // Accepted by the system, served by nobody.
+    let refused = ask(&live, "a.example.org", RecordType::A, Ask::Transfer).await.unwrap_err();
+    assert_eq!(refused.cause, Cause::DnsTimeout);
+    assert_eq!(refused.note, format!("{address} did not answer over TCP within 400 ms"));
+    let text = page(&live, refused.span.unwrap()).1;
+    assert_eq!(text, format!(";; no answer to the transfer of a.example.org\n;; {}\n", refused.note));
+}
+
+#[tokio::test]
 async fn lost_packets_are_sent_again() {
     let server = Server::list(vec![Box::new(|_| Vec::new()), Box::new(|_| Vec::new()), Box::new(good)]).await;
     let live = live(Options { attempts: 3, ..options(&[&server]) }).await;

@@ -174,7 +174,10 @@ async fn inject(session: &mut Session<'_>) -> Seen<bool> {
     session.send("QUIT").await?;
     let first = answer(session).await?;
     // Whoever answers two commands sends two answers; an end, or silence, after the first means that there was one.
-    Ok(Noted { value: answer(session).await.is_ok(), span: first.span })
+    match answer(session).await {
+        Err(failure) if failure.cause == Cause::LimitReached => Err(failure),
+        second => Ok(Noted { value: second.is_ok(), span: first.span }),
+    }
 }
 
 fn not_now(session: &mut Session<'_>, greeting: &Reply) -> Failure {

@@ -1,5 +1,8 @@
 //! IMAP behaviour and authentication, from the capabilities before and inside TLS.
 
+#[cfg(test)]
+mod tests;
+
 use super::{seen, unseen};
 use crate::diag::Span;
 use crate::facts::service::{AuthFacts, ImapFacts};

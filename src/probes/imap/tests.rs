@@ -42,6 +42,14 @@ async fn run(protocol: Protocol, scripts: Vec<Vec<Step>>) -> Run {
     run_with(protocol, scripts, &testing::settings()).await
 }
 
+/// Short waits where silence is the point, long ones everywhere else.
+fn settings(expected: Cause) -> Settings {
+    match expected {
+        Cause::TcpTimeout => Settings { reply_timeout: Duration::from_secs(1), ..testing::settings() },
+        _ => testing::settings(),
+    }
+}
+
 fn value<T: Clone>(seen: &Seen<T>) -> Option<T> {
     seen.as_ref().ok().map(|noted| noted.value.clone())
 }
@@ -130,7 +138,6 @@ async fn preauth_takes_no_starttls() {
 /// What a session that ends early leaves: the cause of what it did not get to.
 #[tokio::test]
 async fn every_end_has_its_cause() {
-    let brief = Settings { reply_timeout: Duration::from_millis(300), ..testing::settings() };
     let begin = |step: Step| vec![send("* OK ready"), expect("CAPABILITY"), step];
     for (script, expected) in [
         (vec![send("* BYE overloaded"), Step::Close], Cause::RateLimited),
@@ -155,7 +162,7 @@ async fn every_end_has_its_cause() {
         (begin(Step::Hang), Cause::TcpTimeout),
     ] {
         let shown = format!("{script:?}");
-        let run = run_with(Protocol::Imap, vec![script], &brief).await;
+        let run = run_with(Protocol::Imap, vec![script], &settings(expected)).await;
         let probe = &run.probe;
         assert!(probe.opening.reached.is_ok());
         assert_eq!(cause(&probe.capabilities), Some(expected), "{shown}\n{}", run.transcripts);
@@ -173,7 +180,6 @@ async fn a_literal_in_the_greeting_belongs_to_it() {
 
 #[tokio::test]
 async fn what_starttls_comes_to() {
-    let brief = Settings { reply_timeout: Duration::from_millis(300), ..testing::settings() };
     let plain = serve(&[("CAPABILITY", &[send(PLAIN), Step::Leave])]);
     let script = |steps: &[Step]| {
         let mut script = vec![send("* OK ready"), plain.clone(), expect("STARTTLS")];
@@ -194,7 +200,7 @@ async fn what_starttls_comes_to() {
         (vec![ok.clone(), Step::Tls, Step::Flood(b"garbage\r\n".to_vec())], Ok(true), Cause::Protocol),
     ] {
         let shown = format!("{steps:?}");
-        let run = run_with(Protocol::Imap, vec![script(&steps)], &brief).await;
+        let run = run_with(Protocol::Imap, vec![script(&steps)], &settings(inside)).await;
         let seen = run.probe.opening.starttls_negotiated.clone().map(|noted| noted.value);
         assert_eq!(seen.map_err(|failure| failure.cause), negotiated, "{shown}\n{}", run.transcripts);
         assert_eq!(cause(&run.probe.capabilities_tls), Some(inside), "{shown}\n{}", run.transcripts);

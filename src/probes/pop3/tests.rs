@@ -41,6 +41,14 @@ async fn run(protocol: Protocol, scripts: Vec<Vec<Step>>) -> Run {
     run_with(protocol, scripts, &testing::settings()).await
 }
 
+/// Short waits where silence is the point, long ones everywhere else.
+fn settings(expected: Cause) -> Settings {
+    match expected {
+        Cause::TcpTimeout => Settings { reply_timeout: Duration::from_secs(1), ..testing::settings() },
+        _ => testing::settings(),
+    }
+}
+
 fn value<T: Clone>(seen: &Seen<T>) -> Option<T> {
     seen.as_ref().ok().map(|noted| noted.value.clone())
 }
@@ -109,7 +117,6 @@ async fn a_server_without_capa_leaves_open_what_only_a_login_would_tell() {
 
 #[tokio::test]
 async fn every_end_has_its_cause() {
-    let brief = Settings { reply_timeout: Duration::from_millis(300), ..testing::settings() };
     let begin = |step: Step| vec![send("+OK ready"), expect("CAPA"), step];
     for (script, expected) in [
         (vec![send("-ERR overloaded"), Step::Close], Cause::RateLimited),
@@ -128,7 +135,7 @@ async fn every_end_has_its_cause() {
         (begin(Step::Hang), Cause::TcpTimeout),
     ] {
         let shown = format!("{script:?}");
-        let run = run_with(Protocol::Pop3, vec![script], &brief).await;
+        let run = run_with(Protocol::Pop3, vec![script], &settings(expected)).await;
         assert!(run.probe.opening.reached.is_ok());
         assert_eq!(cause(&run.probe.capabilities), Some(expected), "{shown}\n{}", run.transcripts);
         assert_eq!(cause(&run.probe.opening.starttls_offered), Some(expected), "{shown}");
@@ -137,7 +144,6 @@ async fn every_end_has_its_cause() {
 
 #[tokio::test]
 async fn what_stls_comes_to() {
-    let brief = Settings { reply_timeout: Duration::from_millis(300), ..testing::settings() };
     let plain = serve(&[("CAPA", &[send(PLAIN), Step::Leave])]);
     for (steps, negotiated, inside) in [
         (vec![send("-ERR not today"), Step::Hang], Ok(false), Cause::TlsHandshake),
@@ -151,7 +157,7 @@ async fn what_stls_comes_to() {
         let shown = format!("{steps:?}");
         let mut script = vec![send("+OK ready"), plain.clone(), expect("STLS")];
         script.extend(steps);
-        let run = run_with(Protocol::Pop3, vec![script], &brief).await;
+        let run = run_with(Protocol::Pop3, vec![script], &settings(inside)).await;
         let seen = run.probe.opening.starttls_negotiated.clone().map(|noted| noted.value);
         assert_eq!(seen.map_err(|failure| failure.cause), negotiated, "{shown}\n{}", run.transcripts);
         assert_eq!(cause(&run.probe.capabilities_tls), Some(inside), "{shown}\n{}", run.transcripts);

@@ -74,6 +74,13 @@ impl Certificates {
         Certificates::record_chain(recorder, name, &handshake.chain, &verdict, handshake.time)
     }
 
+    /// Reads the chain of a handshake that is evidenced by the transcript of its session only.
+    pub fn noted_at(handshake: &Handshake, span: Span) -> Certificates {
+        let verdict = Verdict { distrust: handshake.distrust.clone(), complete: handshake.complete };
+        let mut text = Text { place: At::Whole(span), text: String::new() };
+        read(&mut text, &handshake.chain, &verdict, handshake.time)
+    }
+
     /// Registers a chain that was judged at a time, and reads it.
     pub fn record_chain(
         recorder: &Recorder,
@@ -83,7 +90,7 @@ impl Certificates {
         time: Time,
     ) -> Certificates {
         let file = recorder.reserve(&format!("certificates/{name}"));
-        let mut text = Text { file, text: format!("certificates of {name}, the server's first\n") };
+        let mut text = Text { place: At::File(file), text: format!("certificates of {name}, the server's first\n") };
         let certificates = read(&mut text, chain, verdict, time);
         let title = format!("certificates of {name}");
         let artefact = Artefact { kind: ArtefactKind::Certificates, title, time, raw: chain.concat() };
@@ -94,8 +101,16 @@ impl Certificates {
 
 /// The text of a chain while it is written.
 struct Text {
-    file: FileId,
+    place: At,
     text: String,
+}
+
+/// Where the statements about a chain stand.
+enum At {
+    /// In a file, line by line.
+    File(FileId),
+    /// In a place that shows the chain as a whole.
+    Whole(Span),
 }
 
 impl Text {
@@ -114,7 +129,10 @@ impl Text {
         let end = self.text.len();
         self.text.push('\n');
         let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Span::new(self.file, at(start), at(end))
+        match self.place {
+            At::File(file) => Span::new(file, at(start), at(end)),
+            At::Whole(span) => span,
+        }
     }
 
     fn noted<T>(&mut self, label: &str, words: &str, value: T) -> Noted<T> {

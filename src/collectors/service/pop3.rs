@@ -1,6 +1,6 @@
 //! POP3 behaviour and authentication, from the capabilities before and inside TLS.
 
-use super::imap::{Plain, inside, not_asked, takes_passwords};
+use super::imap::{before, inside, not_asked, takes_passwords};
 use super::seen;
 use crate::facts::service::{AuthFacts, Pop3Facts};
 use crate::facts::{Cause, Fact, Observed, Proof};
@@ -9,30 +9,27 @@ use crate::probes::pop3::Pop3Probe;
 
 /// Facts about POP3.
 pub(super) fn collect(endpoint: &Endpoint, probe: &Pop3Probe) -> Pop3Facts {
-    let plain = Plain::of(endpoint, &probe.opening);
+    let opening = &probe.opening;
     let none = || Observed::Absent(Proof::NotOffered);
     Pop3Facts {
-        capabilities: told(plain.fact(&probe.capabilities, Clone::clone), none(), |list| list),
-        capabilities_tls: told(
-            inside(endpoint, &probe.opening, &probe.capabilities_tls, Clone::clone),
-            none(),
-            |list| list,
-        ),
+        capabilities: told(before(endpoint, opening, &probe.capabilities, Clone::clone), none(), |list| list),
+        capabilities_tls: told(inside(endpoint, opening, &probe.capabilities_tls, Clone::clone), none(), |list| list),
         apop: seen(&probe.apop, |apop| *apop),
     }
 }
 
 /// Facts about authentication.
 pub(super) fn auth(endpoint: &Endpoint, probe: &Pop3Probe) -> AuthFacts {
-    let before = Plain::of(endpoint, &probe.opening).fact(&probe.capabilities, |list| list.as_deref().map(mechanisms));
-    let after = inside(endpoint, &probe.opening, &probe.capabilities_tls, |list| list.as_deref().map(mechanisms));
+    let opening = &probe.opening;
+    let plain = before(endpoint, opening, &probe.capabilities, |list| list.as_deref().map(mechanisms));
+    let after = inside(endpoint, opening, &probe.capabilities_tls, |list| list.as_deref().map(mechanisms));
     // Only a login would tell, and none is tried.
     let undecided = Cause::NotCollected;
     AuthFacts {
-        cleartext: told(before.clone(), Observed::Unknown(undecided), |list| takes_passwords(&list)),
-        before_tls: told(before, Observed::Unknown(undecided), |list| list),
+        cleartext: told(plain.clone(), Observed::Unknown(undecided), |list| takes_passwords(&list)),
+        before_tls: told(plain, Observed::Unknown(undecided), |list| list),
         after_tls: told(after, Observed::Unknown(undecided), |list| list),
-        required: not_asked(&probe.opening),
+        required: not_asked(opening),
     }
 }
 

@@ -222,8 +222,11 @@ fn first(lists: &Fact<List<ListingFacts>>) -> &ListingFacts {
     &lists.observed.present().unwrap().0[0]
 }
 
+/// Records, and what they come to: health, `listed` and `listed_on`.
+type Case<'a> = (&'a [&'a str], (&'a str, &'a str, &'a str));
+
 #[track_caller]
-fn check(cases: &[(&[&str], (&str, &str, &str))]) {
+fn check(cases: &[Case<'_>]) {
     for (records, (health, listed, listed_on)) in cases {
         let expected = ((*health).to_owned(), (*listed).to_owned(), (*listed_on).to_owned());
         assert_eq!(one(records), expected, "{records:?}");

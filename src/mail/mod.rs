@@ -6,11 +6,13 @@
 
 pub mod bimi;
 pub mod caa;
+pub mod certificate;
 pub mod dkim;
 pub mod dmarc;
 pub mod mta_sts;
 pub mod mx;
 pub mod name;
+pub mod reverse;
 pub mod special;
 pub mod spf;
 pub mod suffix;
@@ -19,3 +21,4 @@ pub mod tls_rpt;
 pub mod tlsa;
 
 pub use name::{Name, NameError};
+pub use reverse::reverse_name;

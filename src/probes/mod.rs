@@ -9,8 +9,11 @@
 pub mod https;
 pub mod imap;
 pub mod pop3;
+mod progress;
 pub mod session;
 pub mod smtp;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
 
 use std::net::{IpAddr, SocketAddr};

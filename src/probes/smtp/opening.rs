@@ -125,11 +125,10 @@ async fn requires_tls(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Seen<bool> 
         dialogue.command("RSET").await.ok();
         return Ok(Noted { value: false, span: reply.span });
     }
-    let words = reply.value.words();
     // RFC 3207 section 4 gives the code 530 to this refusal and RFC 4954 section 6 gives it to the lack of
     // authentication; only the text tells them apart.
-    let says_tls = ["starttls", "tls", "encrypt", "ssl"].iter().any(|word| words.contains(word));
-    if says_tls || (reply.value.code == 530 && !words.contains("auth")) {
+    let says_tls = reply.value.mentions(&["starttls", "tls", "encrypt", "ssl"]);
+    if says_tls || (reply.value.code == 530 && !reply.value.mentions(&["auth"])) {
         return Ok(Noted { value: true, span: reply.span });
     }
     if reply.value.is_transient() {

@@ -268,7 +268,7 @@ facts! {
         "mechanisms inside TLS" after_tls: Fact<Vec<String>>,
         /// Whether a password may be sent without TLS: PLAIN, LOGIN, or the plaintext login commands are allowed before TLS (RFC 4954 section 4, RFC 8314 section 4.1, RFC 9051 section 11). Absent for services that speak TLS from the first byte.
         "password may be sent without TLS" cleartext: Fact<bool>,
-        /// Whether a message needs authentication: MAIL or RCPT without it is refused with 530 or 550 (RFC 6409 section 4.3). Absent for IMAP and POP3, which always need it.
+        /// Whether a message needs authentication: MAIL or RCPT without it is refused with 530 or 550 (RFC 6409 section 4.3). Absent for IMAP and POP3, which always need it, and for port 25, which takes mail from servers that do not log in.
         "authentication is required" required: Fact<bool>,
     }
 

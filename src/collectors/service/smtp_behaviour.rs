@@ -28,7 +28,8 @@ const ABOUT_US: &[&str] = &[
 ];
 
 /// Words of refusals for want of a permission that a login would give.
-const ABOUT_PERMISSION: &[&str] = &["auth", "log in", "login", "logged in", "relay", "access denied", "not permitted"];
+const ABOUT_PERMISSION: &[&str] =
+    &["auth", "unauth", "log in", "login", "logged in", "relay", "access denied", "not permitted"];
 
 /// Answers to VRFY or EXPN, one by one.
 pub(super) fn answers(questions: &Probed<Vec<Question>>) -> Fact<List<VrfyFacts>> {
@@ -37,7 +38,7 @@ pub(super) fn answers(questions: &Probed<Vec<Question>>) -> Fact<List<VrfyFacts>
         Err(failure) => return unseen(failure),
     };
     let rows = questions.iter().map(|question| VrfyFacts {
-        asked: super::seen(&question.reply, |_| question.asked.clone()),
+        asked: tried(question.asked.clone(), &question.reply),
         code: super::seen(&question.reply, |reply| i64::from(reply.code)),
         confirms: match &question.reply {
             Ok(reply) if reply.value.is_transient() => unseen(&later(reply)),
@@ -65,7 +66,7 @@ pub(super) fn vrfy_confirms(questions: &Probed<Vec<Question>>) -> Fact<bool> {
             .with_note("an invented mailbox gets the same answer, so the answers confirm nothing"),
         Some(Ok(reply)) if !reply.value.is_transient() => observed(true, confirmed.span),
         // Without the answer for an invented mailbox, only an address in the reply shows that a mailbox was looked up.
-        _ if confirmed.value.words().contains('@') => observed(true, confirmed.span),
+        _ if confirmed.value.lines.iter().any(|line| line.value.contains('@')) => observed(true, confirmed.span),
         Some(Ok(reply)) => unseen(&later(reply)),
         Some(Err(failure)) => unseen(failure),
         None => observed(true, confirmed.span),
@@ -112,9 +113,9 @@ pub(super) fn relay(attempts: &Probed<Vec<Attempt>>) -> Fact<List<RelayFacts>> {
     let rows = attempts.iter().map(|attempt| {
         let last = last_reply(&attempt.transaction);
         RelayFacts {
-            form: super::known(attempt.form.to_owned()),
-            sender: super::known(attempt.transaction.sender.clone()),
-            recipient: super::known(attempt.transaction.recipient.clone()),
+            form: tried(attempt.form.to_owned(), last),
+            sender: tried(attempt.transaction.sender.clone(), last),
+            recipient: tried(attempt.transaction.recipient.clone(), last),
             code: super::seen(last, |reply| i64::from(reply.code)),
             status: status(&attempt.transaction),
         }
@@ -155,6 +156,8 @@ fn status(transaction: &Transaction) -> Fact<RelayStatus> {
         (Ok(reply), None) => (reply, false),
     };
     let status = match &reply.value {
+        // RFC 4954 section 6: no stranger sends anything here, whoever the sender.
+        reply if !at_recipient && reply.code == 530 => RelayStatus::Refused,
         // The sender was refused already, so nobody knows what would have become of the recipient.
         _ if !at_recipient => RelayStatus::Inconclusive,
         reply if reply.is_positive() => RelayStatus::Suspected,
@@ -247,7 +250,6 @@ pub(super) fn authentication_required(transaction: &Probed<Transaction>) -> Fact
         Ok(reply) => reply,
         Err(failure) => return unseen(failure),
     };
-    let words = reply.value.words();
     if reply.value.is_positive() {
         return observed(false, reply.span);
     }
@@ -257,13 +259,13 @@ pub(super) fn authentication_required(transaction: &Probed<Transaction>) -> Fact
     if is_about_us(&reply.value) {
         return unseen(&elsewhere("the server refuses us", reply));
     }
-    if reply.value.code == 530 && words.contains("tls") && !words.contains("auth") {
+    if reply.value.code == 530 && reply.value.mentions(&["tls", "starttls"]) && !reply.value.mentions(&["auth"]) {
         return unseen(&elsewhere("the server asks for TLS first", reply));
     }
     // RFC 4954 section 6 gives 530; RFC 3463 section 3.8 gives X.7.z to refusals for want of permission.
     let wants_permission = reply.value.code == 530
         || matches!(reply.value.enhanced(), Some((7, _)))
-        || ABOUT_PERMISSION.iter().any(|word| words.contains(word));
+        || reply.value.mentions(ABOUT_PERMISSION);
     if wants_permission {
         return observed(true, reply.span);
     }
@@ -276,8 +278,7 @@ fn last_reply(transaction: &Transaction) -> &Seen<Reply> {
 }
 
 fn is_about_us(reply: &Reply) -> bool {
-    let words = reply.words();
-    ABOUT_US.iter().any(|word| words.contains(word))
+    reply.mentions(ABOUT_US)
 }
 
 /// A reply that asks to come back later (RFC 5321 section 4.2.1).
@@ -289,6 +290,11 @@ fn later(reply: &Noted<Reply>) -> Failure {
 /// A reply that answers another question.
 fn elsewhere(what: &str, reply: &Noted<Reply>) -> Failure {
     Failure { cause: Cause::Protocol, note: format!("{what}: {}", reply.value.text()), span: reply.span }
+}
+
+/// What was tried, and where its end can be read.
+fn tried<T>(value: T, reply: &Seen<Reply>) -> Fact<T> {
+    observed(value, reply.as_ref().map_or_else(|failure| failure.span, |reply| reply.span))
 }
 
 /// Rows with the place of the first reply; unknown when there is none.

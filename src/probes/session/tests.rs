@@ -30,11 +30,14 @@ fn short() -> Settings {
     Settings { reply_timeout: Duration::from_millis(200), ..testing::settings() }
 }
 
+/// What a server does, with which settings; how many lines are read of it, the cause and a part of the note.
+type Row<'a> = (&'a str, Vec<Step>, &'a Settings, usize, Cause, &'a str);
+
 #[tokio::test]
 async fn servers_that_misbehave_end_in_a_cause() {
     let (settings, short) = (testing::settings(), short());
     let small = Settings { max_transcript: 4100, ..testing::settings() };
-    let table: Vec<(&str, Vec<Step>, &Settings, usize, Cause, &str)> = vec![
+    let table: Vec<Row<'_>> = vec![
         ("tarpit", vec![Step::Hang], &short, 0, Cause::TcpTimeout, "no complete line in time"),
         (
             "drip",

@@ -10,8 +10,6 @@ mod hello;
 mod opening;
 mod relay;
 mod reply;
-#[cfg(test)]
-mod tests;
 
 use tokio::time::Instant;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ask::{self, Answers};
+use super::ask::{self, Answers, inapplicable};
 use super::hello::{Hello, refusal, say_hello};
 use super::reply::Dialogue;
 use super::{Run, is_submission};
@@ -42,7 +42,7 @@ pub(super) async fn hold<'a>(run: &mut Run<'a>, mut dialogue: Dialogue<'a>) -> M
     let (greeting, plain, step) = if run.is_implicit_tls() {
         let handshake = start_tls(&mut dialogue).await;
         let greeting = greet(&mut dialogue, since).await;
-        let failure = dialogue.session().failure(Cause::NotCollected, "the service speaks TLS from the first byte");
+        let failure = inapplicable(&mut dialogue, "the service speaks TLS from the first byte");
         let (offered, negotiated, required) = (Err(failure.clone()), Err(failure.clone()), Err(failure.clone()));
         (greeting, Err(failure), Step { offered, negotiated, required, handshake })
     } else {
@@ -56,7 +56,9 @@ pub(super) async fn hold<'a>(run: &mut Run<'a>, mut dialogue: Dialogue<'a>) -> M
         Err(failure) => Err(failure.clone()),
     };
     let injection = match &step.handshake {
-        Ok(_) => dialogue.session().failure(Cause::NotCollected, "injection is tested in a connection of its own"),
+        Ok((_, span)) => {
+            Failure { cause: Cause::NotCollected, note: "injection was not tested".to_owned(), span: *span }
+        }
         Err(failure) => failure.clone(),
     };
     let opening = Opening {
@@ -123,11 +125,10 @@ async fn requires_tls(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Seen<bool> 
         dialogue.command("RSET").await.ok();
         return Ok(Noted { value: false, span: reply.span });
     }
-    let words = reply.value.words();
     // RFC 3207 section 4 gives the code 530 to this refusal and RFC 4954 section 6 gives it to the lack of
     // authentication; only the text tells them apart.
-    let says_tls = ["starttls", "tls", "encrypt", "ssl"].iter().any(|word| words.contains(word));
-    if says_tls || (reply.value.code == 530 && !words.contains("auth")) {
+    let says_tls = reply.value.mentions(&["starttls", "tls", "encrypt", "ssl"]);
+    if says_tls || (reply.value.code == 530 && !reply.value.mentions(&["auth"])) {
         return Ok(Noted { value: true, span: reply.span });
     }
     if reply.value.is_transient() {

@@ -39,8 +39,8 @@ pub(super) async fn attempts(run: &mut Run<'_>, opening: &Opening) -> Probed<Vec
     permitted(run, opening, "relaying")?;
     let forms = forms(run.endpoint, run.own_domain());
     let mut attempts: Vec<Attempt> = Vec::new();
-    for part in forms.chunks(ATTEMPTS) {
-        let mut dialogue = match run.converse("smtp-relay", opening).await {
+    for (number, part) in forms.chunks(ATTEMPTS).enumerate() {
+        let mut dialogue = match run.converse(&format!("smtp-relay-{}", number + 1), opening).await {
             Ok(dialogue) => dialogue,
             Err(failure) if attempts.is_empty() => return Err(failure),
             Err(failure) => {

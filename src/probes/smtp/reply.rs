@@ -12,6 +12,9 @@ use crate::probes::{Failure, Noted, Seen};
 /// Most lines of one reply that are read.
 const MOST_LINES: usize = 200;
 
+/// Most characters of a reply that are quoted.
+const MOST_QUOTED: usize = 300;
+
 /// One reply, of one line or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
@@ -37,7 +40,7 @@ impl Reply {
         self.code / 100 == 5
     }
 
-    /// Code and text in one line: `554 5.7.1 relay access denied`.
+    /// Code and text in one line, cut when it is long: `554 5.7.1 relay access denied`.
     pub fn text(&self) -> String {
         let mut text = self.code.to_string();
         for line in &self.lines {
@@ -46,12 +49,22 @@ impl Reply {
                 text.push_str(&line.value);
             }
         }
-        text
+        match text.char_indices().nth(MOST_QUOTED) {
+            Some((cut, _)) => format!("{}...", text.get(..cut).unwrap_or_default()),
+            None => text,
+        }
     }
 
-    /// The texts of all lines without the code, in lower case, to look for words.
-    pub fn words(&self) -> String {
-        self.lines.iter().map(|line| line.value.to_lowercase()).collect::<Vec<_>>().join(" ")
+    /// Whether one of these phrases, in lower case, stands in the text at the beginning of a word.
+    pub fn mentions(&self, phrases: &[&str]) -> bool {
+        let stands_in = |line: &str, phrase: &str| {
+            let begins_word = |at: usize| !line.get(..at).is_some_and(|before| before.ends_with(char::is_alphanumeric));
+            line.match_indices(phrase).any(|(at, _)| begins_word(at))
+        };
+        self.lines.iter().any(|line| {
+            let line = line.value.to_lowercase();
+            phrases.iter().any(|phrase| stands_in(&line, phrase))
+        })
     }
 
     /// Subject and detail of the enhanced status code, such as `7.1` of `5.7.1` (RFC 3463 section 2), if there is one.
@@ -221,6 +234,27 @@ mod tests {
         ] {
             assert_eq!(split(line), expected, "{line:?}");
         }
+    }
+
+    #[test]
+    fn phrases_are_found_at_the_beginning_of_words() {
+        let span = Span::new(FileId(0), 0, 0);
+        for (text, expected) in [
+            ("Must issue a STARTTLS command first", true),
+            ("TLS1.2 required", true),
+            ("atlsmtp.example.org says no", false),
+            ("", false),
+        ] {
+            let reply = Reply { code: 550, lines: vec![Noted { value: text.to_owned(), span }] };
+            assert_eq!(reply.mentions(&["starttls", "tls"]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn long_replies_are_quoted_in_part() {
+        let span = Span::new(FileId(0), 0, 0);
+        let reply = Reply { code: 554, lines: vec![Noted { value: "\u{e9}".repeat(1000), span }; 100] };
+        assert_eq!(reply.text().chars().count(), MOST_QUOTED + 3);
     }
 
     #[test]

@@ -1,1 +1,0 @@
-//! Conversations with servers, well behaved and not, through to what a probe makes of them.

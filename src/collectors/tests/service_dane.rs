@@ -6,7 +6,7 @@ use crate::facts::service::{Protocol, ServiceDaneFacts, ServiceFacts, TlsVersion
 use crate::facts::{Cause, Method, Observed, Proof, Recorder};
 use crate::mail::Name;
 use crate::probes::tls::testing::{
-    Authority, Leaf, TODAY, config, endpoint, expired, self_signed, settings, tls_server,
+    Authority, Leaf, Old, TODAY, config, endpoint, expired, self_signed, settings, tls_server,
 };
 use crate::probes::{self, ServiceProbe};
 use crate::sources::{Answer, RecordSource, RecordType, Validation};
@@ -46,6 +46,15 @@ async fn probed(leaf: &Leaf, above: &[&[u8]], root: &Authority) -> ServiceProbe 
 }
 
 fn facts(probe: &ServiceProbe, zone: &str, except: Option<(RecordType, Security)>) -> ServiceFacts {
+    facts_for(probe, zone, except, &[])
+}
+
+fn facts_for(
+    probe: &ServiceProbe,
+    zone: &str,
+    except: Option<(RecordType, Security)>,
+    mx_for: &[Name],
+) -> ServiceFacts {
     let port = probe.endpoint.address.port();
     let zone = format!("$TTL 3600\n@ SOA ns1 host 1 7200 900 1209600 300\n@ NS ns1\nns1 A 9.9.9.9\n{zone}");
     let world: World = bare(&[("example.org", &zone.replace("PORT", &format!("_{port}._tcp")))]);
@@ -59,7 +68,7 @@ fn facts(probe: &ServiceProbe, zone: &str, except: Option<(RecordType, Security)
         fetches: &[],
         cache: Cache::default(),
     };
-    collectors::service(&context, &ServiceInput { probe, mx_for: &[] })
+    collectors::service(&context, &ServiceInput { probe, mx_for })
 }
 
 fn dane(probe: &ServiceProbe, zone: &str) -> ServiceDaneFacts {
@@ -116,6 +125,44 @@ async fn case_102_and_103_dane_needs_security_all_the_way() {
     ] {
         assert_eq!(facts(&probe, &zone, except).dane.applies.observed, expected, "{except:?}");
     }
+}
+
+#[tokio::test]
+async fn case_102_and_103_mail_between_servers_starts_from_secure_mx_records() {
+    let root = Authority::root("Root");
+    let leaf = root.leaf(&["mx.example.org"], |_| {});
+    let mut probe = probed(&leaf, &[], &root).await;
+    probe.endpoint.protocol = Protocol::Smtp;
+    let zone = format!("mx A 127.0.0.1\nPORT.mx TLSA 3 0 1 {}\n", digest(&leaf.der));
+    let domains = [name("example.org")];
+    let not_secure = Some((RecordType::MX, Security::Insecure));
+    let bogus = Some((RecordType::MX, Security::Bogus));
+    for (except, domains, expected) in [
+        (None, &domains[..], Observed::Present(true)),
+        (not_secure, &domains, Observed::Present(false)),
+        (bogus, &domains, Observed::Unknown(Cause::DnssecBogus)),
+        (None, &[], Observed::Unknown(Cause::NotCollected)),
+    ] {
+        assert_eq!(facts_for(&probe, &zone, except, domains).dane.applies.observed, expected, "{except:?}");
+    }
+}
+
+#[tokio::test]
+async fn case_118_old_versions_and_weak_suites_are_facts() {
+    let server = Old::new(&[TlsVersion::SslV3, TlsVersion::TlsV10], &[0x0005, 0x002f, 0x000a]);
+    let address = server.serve().await;
+    let recorder = Recorder::new(Files::default(), false);
+    let endpoint = endpoint(address, Protocol::Submissions);
+    let probe = probes::probe(&endpoint, &settings(Authority::root("Root").store()), &recorder).await;
+    let tls = facts(&probe, "", None).tls;
+    assert_eq!(tls.offered.observed, Observed::Present(true));
+    assert_eq!(tls.version.observed, Observed::Present(TlsVersion::SslV3));
+    assert_eq!(tls.negotiated.observed, Observed::Unknown(Cause::TlsHandshake));
+    let weak = ["TLS_RSA_WITH_RC4_128_SHA", "TLS_RSA_WITH_3DES_EDE_CBC_SHA"].map(str::to_owned).to_vec();
+    assert_eq!(tls.weak_ciphers.observed, Observed::Present(weak));
+    assert_eq!(tls.forward_secrecy.observed, Observed::Present(false));
+    assert_eq!(tls.cert.error.observed, Observed::Present("self-signed".to_owned()));
+    assert_eq!(tls.cert.self_signed.observed, Observed::Present(true));
 }
 
 #[tokio::test]

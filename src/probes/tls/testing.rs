@@ -151,9 +151,34 @@ pub(crate) struct Old {
     /// Whether it closes the connection instead of sending an alert.
     pub(crate) closes: bool,
     pub(crate) chain: Vec<Vec<u8>>,
+    /// Longest offer that it can bear; it closes the connection at a longer one.
+    pub(crate) longest: usize,
 }
 
 impl Old {
+    /// A server that imposes its order and has no extras.
+    pub(crate) fn new(versions: &[TlsVersion], suites: &[u16]) -> Old {
+        Old {
+            versions: versions.to_vec(),
+            suites: suites.to_vec(),
+            imposes_order: true,
+            deflate: false,
+            renegotiation: false,
+            closes: false,
+            chain: vec![self_signed(&["mx.example.org"]).der],
+            longest: usize::MAX,
+        }
+    }
+
+    /// Serves on loopback.
+    pub(crate) async fn serve(self) -> std::net::SocketAddr {
+        played(move |_, mut stream| {
+            let old = self.clone();
+            async move { old.answer(&mut stream).await }
+        })
+        .await
+    }
+
     /// Answers one ClientHello.
     pub(crate) async fn answer(&self, stream: &mut TcpStream) {
         let mut head = [0; 5];
@@ -165,13 +190,14 @@ impl Old {
             return;
         }
         match self.choose(&body) {
-            Some(reply) => {
+            Some(reply) if body.len() <= self.longest => {
                 let _ = stream.write_all(&reply).await;
                 // The client closes first.
                 let _ = tokio::time::timeout(Duration::from_secs(5), stream.read(&mut head)).await;
             }
+            _ if body.len() > self.longest => {}
             None if self.closes => {}
-            None => {
+            _ => {
                 let _ = stream.write_all(&[21, 3, 1, 0, 2, 2, 40]).await;
             }
         }

@@ -206,31 +206,11 @@ async fn a_server_of_today_is_scanned() {
     assert!(at(&files, old.as_ref().unwrap().span).starts_with("TLSv1.0 with "));
 }
 
-fn old(versions: &[TlsVersion], suites: &[u16]) -> Old {
-    Old {
-        versions: versions.to_vec(),
-        suites: suites.to_vec(),
-        imposes_order: true,
-        deflate: false,
-        renegotiation: false,
-        closes: false,
-        chain: vec![self_signed(&["mx.example.org"]).der],
-    }
-}
-
-async fn serve(old: Old) -> std::net::SocketAddr {
-    played(move |_, mut stream| {
-        let old = old.clone();
-        async move { old.answer(&mut stream).await }
-    })
-    .await
-}
-
 #[tokio::test]
 async fn case_118_versions_and_suites_that_libraries_no_longer_speak() {
     let versions = [TlsVersion::SslV3, TlsVersion::TlsV10];
-    let server = Old { deflate: true, ..old(&versions, &[0x0005, 0x002f, 0x000a, 0x0033]) };
-    let (found, files) = scanned(serve(server).await, Protocol::Imaps, TrustStore::bundled()).await;
+    let server = Old { deflate: true, ..Old::new(&versions, &[0x0005, 0x002f, 0x000a, 0x0033]) };
+    let (found, files) = scanned(server.serve().await, Protocol::Imaps, TrustStore::bundled()).await;
     let found = found.unwrap();
     assert_eq!(accepted(&found), versions);
     assert_eq!(
@@ -260,17 +240,40 @@ async fn case_118_versions_and_suites_that_libraries_no_longer_speak() {
 
 #[tokio::test]
 async fn a_server_that_follows_the_client_imposes_no_order() {
-    let server = Old { imposes_order: false, renegotiation: true, ..old(&[TlsVersion::TlsV12], &[0x002f, 0xc02f]) };
-    let (found, _) = scanned(serve(server).await, Protocol::Imaps, TrustStore::bundled()).await;
+    let server =
+        Old { imposes_order: false, renegotiation: true, ..Old::new(&[TlsVersion::TlsV12], &[0x002f, 0xc02f]) };
+    let (found, _) = scanned(server.serve().await, Protocol::Imaps, TrustStore::bundled()).await;
     let found = found.unwrap();
     assert_eq!(found.server_preference.unwrap().value, Some(false));
     assert_eq!(found.secure_renegotiation.unwrap().value, Some(true));
 }
 
 #[tokio::test]
+async fn each_suite_has_the_lowest_version_that_takes_it() {
+    let server = Old::new(&[TlsVersion::TlsV10, TlsVersion::TlsV12], &[0xc02f, 0x0005, 0xc014]);
+    let (found, _) = scanned(server.serve().await, Protocol::Imaps, TrustStore::bundled()).await;
+    let found = found.unwrap();
+    let versions: Vec<_> =
+        found.suites.iter().map(|suite| (suite.number, suite.version.as_ref().unwrap().value)).collect();
+    let expected = [(0xc02f, TlsVersion::TlsV12), (0x0005, TlsVersion::TlsV10), (0xc014, TlsVersion::TlsV10)];
+    assert_eq!(versions, expected);
+    assert_eq!((found.more_suites, found.more_weak), (None, None));
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_bear_long_offers_gets_short_ones() {
+    let server = Old { longest: 250, ..Old::new(&[TlsVersion::TlsV12], &[0xc02f, 0x0003]) };
+    let (found, _) = scanned(server.serve().await, Protocol::Imaps, TrustStore::bundled()).await;
+    let found = found.unwrap();
+    assert_eq!(accepted(&found), [TlsVersion::TlsV12]);
+    assert_eq!(names(&found), ["TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "TLS_RSA_EXPORT_WITH_RC4_40_MD5"]);
+    assert!(found.more_suites.is_none() && found.more_weak.is_none());
+}
+
+#[tokio::test]
 async fn a_closed_connection_is_a_refusal_only_if_the_server_still_answers() {
-    let server = Old { closes: true, ..old(&[TlsVersion::TlsV12], &[0xc02f]) };
-    let (found, _) = scanned(serve(server.clone()).await, Protocol::Imaps, TrustStore::bundled()).await;
+    let server = Old { closes: true, ..Old::new(&[TlsVersion::TlsV12], &[0xc02f]) };
+    let (found, _) = scanned(server.clone().serve().await, Protocol::Imaps, TrustStore::bundled()).await;
     assert_eq!(accepted(&found.unwrap()), [TlsVersion::TlsV12]);
     // After three connections this one closes all others.
     let address = played(move |count, mut stream| {
@@ -298,7 +301,7 @@ async fn a_closed_connection_is_a_refusal_only_if_the_server_still_answers() {
 async fn what_connections_do_not_suffice_for_is_not_known() {
     let suites: Vec<u16> = suites::of_version(TlsVersion::TlsV12).into_iter().take(60).chain([0x0003]).collect();
     let (found, _) =
-        scanned(serve(old(&[TlsVersion::TlsV12], &suites)).await, Protocol::Imaps, TrustStore::bundled()).await;
+        scanned(Old::new(&[TlsVersion::TlsV12], &suites).serve().await, Protocol::Imaps, TrustStore::bundled()).await;
     let found = found.unwrap();
     assert_eq!(found.more_suites.map(|failure| failure.cause), Some(Cause::LimitReached));
     // The weak one that would have come last was asked for.
@@ -341,7 +344,7 @@ async fn tls_is_reached_through_each_protocol() {
     for (protocol, script) in
         [(Protocol::Smtp, &SMTP[..]), (Protocol::Submission, &SMTP), (Protocol::Imap, &IMAP), (Protocol::Pop3, &POP3)]
     {
-        let address = upgrading(script, old(&[TlsVersion::TlsV11], &[0x002f]), usize::MAX).await;
+        let address = upgrading(script, Old::new(&[TlsVersion::TlsV11], &[0x002f]), usize::MAX).await;
         let (found, _) = scanned(address, protocol, TrustStore::bundled()).await;
         assert_eq!(accepted(&found.unwrap()), [TlsVersion::TlsV11], "{protocol}");
     }
@@ -356,7 +359,7 @@ async fn a_server_without_starttls_is_asked_once() {
         (Protocol::Smtp, &["554 no\r\n"], "the server answers the greeting with 554 no"),
         (Protocol::Smtp, &["SSH-2.0-x\r\n"], "the server does not speak SMTP"),
     ] {
-        let address = upgrading(script, old(&[], &[]), usize::MAX).await;
+        let address = upgrading(script, Old::new(&[], &[]), usize::MAX).await;
         let (found, files) = scanned(address, protocol, TrustStore::bundled()).await;
         let failure = found.unwrap_err();
         assert_eq!((failure.cause, failure.note.as_str()), (Cause::Protocol, note));
@@ -366,7 +369,7 @@ async fn a_server_without_starttls_is_asked_once() {
 
 #[tokio::test]
 async fn a_server_that_has_had_enough_is_left_alone() {
-    let address = upgrading(&SMTP, old(&[TlsVersion::TlsV12], &[0xc02f]), 3).await;
+    let address = upgrading(&SMTP, Old::new(&[TlsVersion::TlsV12], &[0xc02f]), 3).await;
     let (found, _) = scanned(address, Protocol::Smtp, TrustStore::bundled()).await;
     let found = found.unwrap();
     let causes: Vec<_> =
@@ -374,7 +377,7 @@ async fn a_server_that_has_had_enough_is_left_alone() {
     let limited = Some(Cause::RateLimited);
     assert_eq!(causes, [limited, limited, limited, None, None]);
     assert_eq!(found.more_weak.map(|failure| failure.cause), limited);
-    let first = upgrading(&SMTP, old(&[], &[]), 0).await;
+    let first = upgrading(&SMTP, Old::new(&[], &[]), 0).await;
     assert_eq!(scanned(first, Protocol::Smtp, TrustStore::bundled()).await.0.unwrap_err().cause, Cause::RateLimited);
 }
 

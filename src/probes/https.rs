@@ -289,3 +289,116 @@ impl Page {
         Span::new(self.file, at(start), at(end))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diag::Files;
+    use crate::probes::tls::TrustStore;
+    use crate::probes::tls::testing::{
+        Authority, Leaf, TODAY, config, expired, played, self_signed, settings, tls_server,
+    };
+    use tokio::io::AsyncWriteExt as _;
+
+    const POLICY: &[u8] =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 16\r\n\r\nversion: STSv1\r\n";
+
+    async fn fetched(addresses: &[SocketAddr], trust: TrustStore) -> (PolicyFetch, Files) {
+        let recorder = Recorder::new(Files::default(), true);
+        let domain = Name::parse("example.org").unwrap();
+        let fetch = fetch_policy(&domain, addresses, &settings(trust), &recorder).await;
+        (fetch, recorder.finish().0)
+    }
+
+    async fn served(leaf: &Leaf, talk: &'static [u8], trust: TrustStore) -> (PolicyFetch, Files) {
+        let address = tls_server(config(leaf, &[], TODAY), talk).await;
+        fetched(&[address], trust).await
+    }
+
+    fn at(files: &Files, span: Span) -> String {
+        let bytes = &files.get(span.file).bytes;
+        String::from_utf8_lossy(&bytes[span.start as usize..span.end as usize]).into_owned()
+    }
+
+    #[tokio::test]
+    async fn case_96_the_body_is_kept_as_it_came() {
+        let root = Authority::root("Root");
+        let leaf = root.leaf(&["mta-sts.example.org"], |_| {});
+        let (fetch, files) = served(&leaf, POLICY, root.store()).await;
+        let response = fetch.result.unwrap();
+        assert_eq!((response.status, response.certificate_error, response.cut), (200, None, false));
+        assert_eq!(response.content_type.as_deref(), Some("text/plain; charset=utf-8"));
+        assert_eq!(response.body, b"version: STSv1\r\n");
+        assert_eq!(at(&files, response.body_span), "version: STSv1\r\n");
+        assert_eq!(
+            at(&files, response.head),
+            "-- TLSv1.3 established with TLS_AES_256_GCM_SHA384; certificate: valid for the policy host\n\
+             HTTP/1.1 200 OK\ncontent-type: text/plain; charset=utf-8\ncontent-length: 16"
+        );
+        assert_eq!(files.get(response.head.file).path, "https/mta-sts.example.org/.well-known/mta-sts.txt");
+    }
+
+    #[tokio::test]
+    async fn case_97_redirects_are_told_and_not_followed() {
+        let root = Authority::root("Root");
+        let leaf = root.leaf(&["*.example.org"], |_| {});
+        let redirect = b"HTTP/1.1 301 Moved\r\nLocation: https://other.example/\r\nContent-Length: 0\r\n\r\n";
+        let response = served(&leaf, redirect, root.store()).await.0.result.unwrap();
+        assert_eq!((response.status, response.location.as_deref()), (301, Some("https://other.example/")));
+        let missing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+        let response = served(&leaf, missing, root.store()).await.0.result.unwrap();
+        assert_eq!((response.status, response.location, response.content_type), (404, None, None));
+    }
+
+    #[tokio::test]
+    async fn case_97_a_certificate_that_senders_refuse_is_told() {
+        let root = Authority::root("Root");
+        for (leaf, error) in [
+            (self_signed(&["mta-sts.example.org"]), "not trusted: self-signed"),
+            (root.leaf(&["mta-sts.example.org"], expired), "not trusted: expired on 2020-01-02"),
+            (root.leaf(&["www.example.org"], |_| {}), "not for mta-sts.example.org, but for www.example.org"),
+            (root.leaf(&[], |_| {}), "not for mta-sts.example.org: it has no DNS name"),
+        ] {
+            let response = served(&leaf, POLICY, root.store()).await.0.result.unwrap();
+            assert_eq!(response.certificate_error.as_deref(), Some(error));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_document_is_cut() {
+        let root = Authority::root("Root");
+        let leaf = root.leaf(&["mta-sts.example.org"], |_| {});
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".to_vec();
+        let talk: &'static [u8] = [head, vec![b'a'; 100_000]].concat().leak();
+        let response = served(&leaf, talk, root.store()).await.0.result.unwrap();
+        assert_eq!((response.body.len(), response.cut), (MOST_OCTETS, true));
+    }
+
+    #[tokio::test]
+    async fn what_does_not_come_back_has_a_cause() {
+        let root = Authority::root("Root");
+        let leaf = root.leaf(&["mta-sts.example.org"], |_| {});
+        let cause = |fetch: PolicyFetch| fetch.result.unwrap_err().cause;
+        assert_eq!(cause(fetched(&[], root.store()).await.0), Cause::Unreachable);
+        let alert = played(|_, mut stream| async move {
+            let _ = stream.write_all(b"\x15\x03\x03\x00\x02\x02\x70").await;
+        })
+        .await;
+        let (fetch, files) = fetched(&[alert], root.store()).await;
+        let failure = fetch.result.unwrap_err();
+        assert_eq!(failure.cause, Cause::TlsHandshake);
+        assert_eq!(
+            at(&files, failure.span),
+            "-- the TLS handshake failed: the server sent the alert unrecognized_name (112)"
+        );
+        let broken = served(&leaf, b"nothing of HTTP\r\n\r\n", root.store()).await.0;
+        assert_eq!(cause(broken), Cause::Protocol);
+        let half = served(&leaf, b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\nversion", root.store()).await.0;
+        assert_eq!(cause(half), Cause::Protocol);
+        // A port that was free a moment ago, then the next address.
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        assert_eq!(cause(fetched(&[closed], root.store()).await.0), Cause::TcpRefused);
+        let open = tls_server(config(&leaf, &[], TODAY), POLICY).await;
+        assert!(fetched(&[closed, open], root.store()).await.0.result.is_ok());
+    }
+}

@@ -208,8 +208,7 @@ fn matched(
     let bad: Vec<_> = results.iter().filter_map(|(record, result)| Some((*record, result.as_ref().err()?))).collect();
     let at = |records: &[&Association]| records.first().map(|record| record.span).or(set.first());
     let bad_records: Vec<_> = bad.iter().map(|(record, _)| *record).collect();
-    let derived = |span| (Method::Derived, span);
-    let (method, span) = derived(at(&good));
+    let (method, span) = (Method::Derived, at(&good));
     let count = i64::try_from(good.len()).unwrap_or(i64::MAX);
     let unmatched = bad_records.iter().map(|record| record.words()).collect();
     match (good.is_empty(), &doubt) {

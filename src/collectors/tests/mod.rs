@@ -6,6 +6,8 @@ mod dkim;
 mod dmarc;
 mod dns;
 mod mail_use;
+mod policy_fetch;
+mod service_dane;
 mod spf;
 mod transport;
 
@@ -14,6 +16,7 @@ use crate::diag::Files;
 use crate::facts::{Catalogue, DomainFacts, FactView, Group, Method, Node, Observed, Target, View};
 use crate::inventory::Inventory;
 use crate::mail::Name;
+use crate::probes::https::PolicyFetch;
 use crate::sources::Store;
 use crate::sources::bind::read_zone;
 
@@ -26,6 +29,7 @@ struct World {
     files: Files,
     inventory: Option<Inventory>,
     policies: Vec<PolicyFile>,
+    fetches: Vec<PolicyFetch>,
 }
 
 fn name(text: &str) -> Name {
@@ -41,7 +45,7 @@ fn bare(zones: &[(&str, &str)]) -> World {
         read_zone(&mut store, &mut files, file, Some(name(origin)), include).unwrap();
     }
     store.finish(&files);
-    World { store, files, inventory: None, policies: Vec::new() }
+    World { store, files, inventory: None, policies: Vec::new(), fetches: Vec::new() }
 }
 
 /// The zone `example.org` with these lines below [`TOP`].
@@ -68,7 +72,7 @@ impl World {
             method: Method::DnsFile,
             inventory: self.inventory.as_ref(),
             policies: &self.policies,
-            fetches: &[],
+            fetches: &self.fetches,
             cache: Cache::default(),
         };
         collectors::domain(&context, &name(domain))

@@ -10,6 +10,10 @@ pub mod hello;
 mod preamble;
 mod scan;
 pub mod suites;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub mod trust;
 
 use std::net::Ipv4Addr;

@@ -4,28 +4,26 @@
 //! time, or because it asked to be left alone, is not known, and says why. A server that closes the connection has refused
 //! an offer only if it still answers another one afterwards: otherwise it may have had enough of us.
 
+mod attempt;
+
 use std::collections::BTreeSet;
 
-use rustls::crypto::ring;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::answer::{self, Answer, ServerHello};
-use super::hello::Offer;
-use super::{Certificates, Handshake, alert, preamble, suites};
-use crate::diag::{FileId, Files, Span};
+use self::attempt::{Log, Outcome, Scan};
+use super::answer::ServerHello;
+use super::{Certificates, Handshake, suites};
+use crate::diag::{FileId, Span};
 use crate::facts::domain::Time;
 use crate::facts::service::{CipherStrength, TlsVersion};
 use crate::facts::{Artefact, ArtefactKind, Cause, Recorder};
-use crate::probes::session::Session;
 use crate::probes::{Endpoint, Failure, Noted, Seen, Settings};
 
 /// Connections that are kept for the questions that follow the enumeration of suites in the order of the server.
 const KEPT: usize = 8;
 
-/// Silences after which a service is asked no more.
-const MOST_SILENCES: usize = 2;
+/// Suites of a short offer: one that fits into 256 octets with everything around it.
+const SHORT: usize = 24;
 
 /// What the TLS of a service accepts.
 #[derive(Debug, Clone)]
@@ -86,180 +84,46 @@ pub async fn probe(endpoint: &Endpoint, settings: &Settings, recorder: &Recorder
     result
 }
 
-/// What came of one offer.
-enum Outcome {
-    /// The server chose from it.
-    Accepted(ServerHello, Span),
-    /// The server refused it.
-    Refused(Span),
-    /// The server closed the connection: a refusal, if it still answers others.
-    Closed(Span),
-}
-
-struct Scan<'a> {
-    endpoint: &'a Endpoint,
-    settings: &'a Settings,
-    log: Log,
-    deadline: Instant,
-    /// Connections that may still be made.
-    left: usize,
-    /// Whether a connection was made before.
-    opened: bool,
-    silences: usize,
-    /// Why nothing more is asked.
-    stopped: Option<Failure>,
-}
-
-impl<'a> Scan<'a> {
+impl Scan<'_> {
     async fn run(&mut self, recorder: &Recorder) -> Result<TlsProbe, Failure> {
         let handshake = self.modern().await;
         if let Some(failure) = &self.stopped {
             return Err(failure.clone());
         }
-        let versions = self.versions(handshake.is_ok()).await;
-        let order = self.suites(&versions).await;
+        let versions = self.versions(&handshake).await;
+        let mut order = self.suites(&versions, &handshake).await;
         let preference = self.preference(&versions, &order).await;
-        let suites = self.lowest_versions(&versions, order.found).await;
+        self.lowest_versions(&versions, &mut order).await;
         Ok(TlsProbe {
             compression: compression(&versions),
             secure_renegotiation: secure_renegotiation(&versions),
             server_preference: preference,
             certificates: self.certificates(recorder, &handshake, &versions),
             versions: versions.into_iter().map(|tried| (tried.version, tried.seen)).collect(),
-            suites,
+            suites: order.found,
             more_suites: order.more,
             more_weak: order.more_weak,
             handshake,
         })
     }
 
-    /// The handshake of a client of today's standards.
-    async fn modern(&mut self) -> Result<(Handshake, Span), Failure> {
-        let scratch = Recorder::new(Files::default(), false);
-        let mut session = self.connect(&scratch).await?;
-        let done = session.start_tls().await;
-        match done {
-            Ok((handshake, _)) => {
-                let goodbye = goodbye(self.endpoint.protocol);
-                session.close(goodbye).await;
-                let chain = handshake.chain.len();
-                let text = format!(
-                    "handshake of today's standards: {} {}, {chain} certificates",
-                    handshake.version, handshake.cipher
-                );
-                let span = self.log.line(&text);
-                Ok((handshake, span))
-            }
-            Err(failure) => {
-                session.abandon();
-                let span = self.log.line(&format!("handshake of today's standards: {}", failure.note));
-                Err(Failure { span, ..failure })
-            }
-        }
-    }
-
-    /// Connects and leads the session to the point where a ClientHello is expected. A failure ends the scan.
-    async fn connect<'s>(&mut self, scratch: &'s Recorder) -> Result<Session<'s>, Failure>
-    where
-        'a: 's,
-    {
-        if let Some(failure) = &self.stopped {
-            return Err(failure.clone());
-        }
-        if self.left == 0 || Instant::now() >= self.deadline {
-            let text = if self.left == 0 {
-                format!("{} connections were made, no more are allowed", self.settings.max_connections)
-            } else {
-                format!("the time for the service, {} s, is over", self.settings.service_timeout.as_secs())
-            };
-            return Err(self.stop(Failure { cause: Cause::LimitReached, note: text, span: self.log.end() }));
-        }
-        self.left -= 1;
-        if std::mem::replace(&mut self.opened, true) {
-            tokio::time::sleep(self.settings.pause).await;
-        }
-        let opened = Session::open(self.endpoint, self.settings, scratch, "tls", self.deadline).await;
-        let mut session = match opened {
-            Ok(session) => session,
-            Err(failure) => return Err(self.stop(failure)),
-        };
-        match preamble::ready(&mut session).await {
-            Ok(()) => Ok(session),
-            Err(failure) => {
-                session.close(goodbye(self.endpoint.protocol)).await;
-                Err(self.stop(failure))
-            }
-        }
-    }
-
-    /// Ends the scan for a reason, which is noted.
-    fn stop(&mut self, failure: Failure) -> Failure {
-        let span = self.log.line(&format!("stopped: {}", failure.note));
-        let failure = Failure { span, ..failure };
-        self.stopped = Some(failure.clone());
-        failure
-    }
-
-    /// Makes one offer on a connection of its own.
-    async fn attempt(&mut self, offer: &Offer, certificate: bool) -> Result<Outcome, Failure> {
-        let scratch = Recorder::new(Files::default(), false);
-        let by = self.settings.reply_timeout;
-        let deadline = self.deadline;
-        let mut session = self.connect(&scratch).await?;
-        let Some(stream) = session.take_plain() else {
-            let failure = session.failure(Cause::Protocol, "the connection is gone");
-            return Err(self.stop(failure));
-        };
-        session.abandon();
-        let answer = exchange(stream, offer, certificate, deadline.min(Instant::now() + by)).await;
-        let offered = format!("{} with {} suites", offer.version, offer.suites.len());
-        Ok(match answer {
-            Ok(Answer::Hello(hello)) => {
-                let span = self.log.line(&format!("{offered}: {}", words(&hello)));
-                Outcome::Accepted(hello, span)
-            }
-            Ok(Answer::Alert(number)) => {
-                let text = format!("{offered}: alert {}", alert::name(number));
-                let span = self.log.line(&text);
-                if number == UNRECOGNIZED_NAME {
-                    // RFC 6066 section 3: it is about the name, not about the offer.
-                    return Err(Failure { cause: Cause::TlsHandshake, note: text, span });
-                }
-                Outcome::Refused(span)
-            }
-            Ok(Answer::Broken(why)) => {
-                let span = self.log.line(&format!("{offered}: {why}"));
-                return Err(Failure { cause: Cause::Protocol, note: why.to_owned(), span });
-            }
-            Ok(Answer::Incomplete) => Outcome::Closed(self.log.line(&format!("{offered}: connection closed"))),
-            Err(Silent) => {
-                let note = format!("{offered}: no answer in time");
-                let failure = Failure { cause: Cause::TcpTimeout, span: self.log.line(&note), note };
-                self.silences += 1;
-                if self.silences >= MOST_SILENCES {
-                    self.stop(Failure { note: "the server stays silent".to_owned(), ..failure.clone() });
-                }
-                return Err(failure);
-            }
-        })
-    }
-
-    fn offer(&self, version: TlsVersion, suites: Vec<u16>, deflate: bool) -> Offer {
-        let host = self.endpoint.host.as_str();
-        let host =
-            (!self.endpoint.host.is_root() && host.parse::<std::net::IpAddr>().is_err()).then(|| host.to_owned());
-        Offer { version, suites, host, deflate }
-    }
-
     /// Offers each version, the newest first.
-    async fn versions(&mut self, modern: bool) -> Vec<Tried> {
+    async fn versions(&mut self, handshake: &Result<(Handshake, Span), Failure>) -> Vec<Tried> {
         let mut tried: Vec<Tried> = Vec::new();
         let mut closed = Vec::new();
         for version in TlsVersion::ALL.iter().rev().copied() {
             let newest = version == TlsVersion::TlsV13;
             let suites = if newest { suites::of_tls13() } else { suites::of_version(version) };
-            let offer = self.offer(version, suites, !newest);
-            let (seen, hello) = match self.attempt(&offer, true).await {
+            let mut offer = self.offer(version, suites, !newest);
+            let mut outcome = self.attempt(&offer, true).await;
+            if matches!(outcome, Ok(Outcome::Closed(_))) && !newest && version > TlsVersion::SslV3 {
+                // Some servers, and boxes before them, cannot bear long offers.
+                offer.suites.truncate(SHORT);
+                offer.deflate = false;
+                outcome = self.attempt(&offer, true).await;
+            }
+            let short = offer.suites.len() == SHORT;
+            let (seen, hello) = match outcome {
                 Ok(Outcome::Accepted(hello, span)) => {
                     closed.clear();
                     (Ok(Noted { value: hello.version == version, span }), Some((hello, span)))
@@ -271,9 +135,9 @@ impl<'a> Scan<'a> {
                 }
                 Err(failure) => (Err(failure), None),
             };
-            tried.push(Tried { version, seen, hello });
+            tried.push(Tried { version, seen, hello, short });
         }
-        self.confirm_versions(&mut tried, &closed, modern).await;
+        self.confirm_versions(&mut tried, &closed, handshake.is_ok()).await;
         // A server that answers an offer with an older version speaks that one.
         let lower: Vec<_> = tried.iter().filter_map(|tried| tried.hello.clone()).collect();
         for tried in &mut tried {
@@ -283,6 +147,12 @@ impl<'a> Scan<'a> {
                 tried.seen = Ok(Noted { value: true, span: *span });
                 tried.hello = Some((hello.clone(), *span));
             }
+        }
+        if let Ok((handshake, span)) = handshake
+            && let Some(tried) =
+                tried.iter_mut().find(|tried| tried.version == handshake.version && !tried.is_accepted())
+        {
+            tried.seen = Ok(Noted { value: true, span: *span });
         }
         tried.reverse();
         tried
@@ -321,6 +191,27 @@ impl<'a> Scan<'a> {
                 Err(self.stop(Failure { cause: Cause::RateLimited, note, span }))
             }
         }
+    }
+
+    /// Enumerates the suites of a version, in short offers where the server cannot bear long ones.
+    async fn all_suites(
+        &mut self,
+        versions: &[Tried],
+        version: TlsVersion,
+        offered: Vec<u16>,
+        found: &mut Vec<AcceptedSuite>,
+        keep: usize,
+    ) -> Option<Failure> {
+        let short = versions.iter().any(|tried| tried.short && tried.hello.is_some());
+        let most = if short { SHORT } else { usize::MAX };
+        let mut more = None;
+        for part in offered.chunks(most) {
+            more = self.enumerate(version, part.to_vec(), found, keep).await;
+            if more.is_some() {
+                break;
+            }
+        }
+        more
     }
 
     /// Takes one suite after the other away from an offer until the server accepts none. Returns the suites in the order
@@ -363,9 +254,9 @@ impl<'a> Scan<'a> {
     }
 
     /// The suites of TLS 1.3 and of the highest version below it, in the order of the server.
-    async fn suites(&mut self, versions: &[Tried]) -> Order {
+    async fn suites(&mut self, versions: &[Tried], handshake: &Result<(Handshake, Span), Failure>) -> Order {
         let mut order = Order::default();
-        let unseen = versions.iter().find_map(|tried| tried.seen.as_ref().err().cloned());
+        let unseen = versions.iter().find_map(Tried::unasked);
         if let Some((hello, span)) = accepted(versions, TlsVersion::TlsV13) {
             order.take(hello, span);
             order.more = self.enumerate(TlsVersion::TlsV13, suites::of_tls13(), &mut order.found, KEPT).await;
@@ -373,18 +264,24 @@ impl<'a> Scan<'a> {
         if let Some((version, hello, span)) = highest_old(versions) {
             order.take(hello, span);
             let all = suites::of_version(version);
-            let more = self.enumerate(version, all.clone(), &mut order.found, KEPT).await;
+            let more = self.all_suites(versions, version, all.clone(), &mut order.found, KEPT).await;
             if more.as_ref().is_some_and(|more| more.cause == Cause::LimitReached) {
                 let weak = |suite: &u16| {
                     suites::strength(*suite).is_none_or(|strength| strength <= CipherStrength::Weak)
                         || suites::forward_secrecy(*suite) == Some(false)
                 };
                 let weak: Vec<u16> = all.into_iter().filter(weak).collect();
-                order.more_weak = self.enumerate(version, weak, &mut order.found, 1).await;
+                order.more_weak = self.all_suites(versions, version, weak, &mut order.found, 1).await;
             } else {
                 order.more_weak.clone_from(&more);
             }
             order.more = order.more.or(more);
+        }
+        if let Ok((handshake, span)) = handshake
+            && order.found.iter().all(|suite| suite.number != handshake.suite)
+        {
+            let version = Ok(Noted { value: handshake.version, span: *span });
+            order.found.push(AcceptedSuite { number: handshake.suite, version, span: *span });
         }
         // A version that could not be seen may bring suites of its own.
         order.more = order.more.or(unseen.clone());
@@ -396,8 +293,8 @@ impl<'a> Scan<'a> {
     async fn preference(&mut self, versions: &[Tried], order: &Order) -> Seen<Option<bool>> {
         let nothing = |span| Ok(Noted { value: None, span });
         let Some((version, _, span)) = highest_old(versions) else {
-            return match versions.iter().find_map(|tried| tried.seen.as_ref().err()) {
-                Some(failure) => Err(failure.clone()),
+            return match versions.iter().find_map(Tried::unasked) {
+                Some(failure) => Err(failure),
                 None => nothing(
                     versions
                         .first()
@@ -424,38 +321,35 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// The lowest version with which each suite is accepted.
-    async fn lowest_versions(&mut self, versions: &[Tried], mut found: Vec<AcceptedSuite>) -> Vec<AcceptedSuite> {
+    /// Finds the lowest version with which each suite is accepted, and suites that only lower versions accept.
+    async fn lowest_versions(&mut self, versions: &[Tried], order: &mut Order) {
         let highest = highest_old(versions).map(|(version, ..)| version);
         let lower = versions.iter().filter(|tried| Some(tried.version) < highest && tried.is_accepted());
-        let mut settled: BTreeSet<u16> = found
-            .iter()
-            .map(|suite| suite.number)
-            .filter(|suite| suite >> 8 == 0x13 || suites::needs_tls12(*suite))
-            .collect();
+        let is_new = |suite: &u16| suite >> 8 == 0x13 || suites::needs_tls12(*suite);
+        let mut settled: BTreeSet<u16> = order.found.iter().map(|suite| suite.number).filter(is_new).collect();
         for tried in lower {
             let Some((hello, span)) = &tried.hello else { continue };
             let mut here = vec![AcceptedSuite::new(hello, *span)];
-            let offered =
-                suites::of_version(tried.version).into_iter().filter(|suite| !settled.contains(suite)).collect();
-            let doubt = self.enumerate(tried.version, offered, &mut here, 0).await;
+            let offered = suites::of_version(tried.version).into_iter().filter(|suite| !settled.contains(suite));
+            let doubt = self.all_suites(versions, tried.version, offered.collect(), &mut here, 0).await;
             for suite in here {
                 if !settled.insert(suite.number) {
                     continue;
                 }
-                match found.iter_mut().find(|known| known.number == suite.number) {
+                match order.found.iter_mut().find(|known| known.number == suite.number) {
                     Some(known) => known.version = suite.version,
-                    None => found.push(suite),
+                    None => order.found.push(suite),
                 }
             }
             if let Some(failure) = doubt {
-                for suite in found.iter_mut().filter(|suite| !settled.contains(&suite.number)) {
+                for suite in order.found.iter_mut().filter(|suite| !settled.contains(&suite.number)) {
                     suite.version = Err(failure.clone());
                 }
+                order.more.get_or_insert(failure.clone());
+                order.more_weak.get_or_insert(failure);
                 break;
             }
         }
-        found
     }
 
     fn certificates(
@@ -482,20 +376,31 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// The alert that says that the server has no such name (RFC 6066 section 3).
-const UNRECOGNIZED_NAME: u8 = 112;
-
 /// The offer of one version and what came of it.
 struct Tried {
     version: TlsVersion,
     seen: Seen<bool>,
     /// What the server chose, of this version or an older one.
     hello: Option<(ServerHello, Span)>,
+    /// Whether the server closed the connection at a long offer, so that a short one was made.
+    short: bool,
 }
 
 impl Tried {
     fn is_accepted(&self) -> bool {
         matches!(&self.seen, Ok(seen) if seen.value)
+    }
+
+    /// Why it is not known what the version brings: it was not seen, or only in a handshake that was not our own.
+    fn unasked(&self) -> Option<Failure> {
+        match &self.seen {
+            Err(failure) => Some(failure.clone()),
+            Ok(Noted { value: true, span }) if self.hello.is_none() => {
+                let note = format!("{} is spoken, but offers of many suites are not answered", self.version);
+                Some(Failure { cause: Cause::Protocol, note, span: *span })
+            }
+            Ok(_) => None,
+        }
     }
 }
 
@@ -544,26 +449,20 @@ fn compression(versions: &[Tried]) -> Seen<bool> {
     if let Some((_, span)) = hellos().find(|(hello, _)| hello.compression != 0) {
         return Ok(Noted { value: true, span: *span });
     }
-    if let Some(failure) = old().find_map(|tried| tried.seen.as_ref().err()) {
-        return Err(failure.clone());
+    if let Some(failure) = old().find_map(Tried::unasked) {
+        return Err(failure);
     }
     let span = hellos().map(|(_, span)| *span).next().or_else(|| any_span(versions));
-    match (span, versions.iter().find_map(|tried| tried.seen.as_ref().err())) {
-        (Some(span), _) => Ok(Noted { value: false, span }),
-        (None, Some(failure)) => Err(failure.clone()),
-        (None, None) => Err(nothing_tried()),
-    }
+    span.map(|span| Noted { value: false, span }).ok_or_else(|| not_seen(versions))
 }
 
 fn secure_renegotiation(versions: &[Tried]) -> Seen<Option<bool>> {
     if let Some((_, hello, span)) = highest_old(versions) {
         return Ok(Noted { value: Some(hello.secure_renegotiation), span });
     }
-    let failed = versions.iter().find_map(|tried| tried.seen.as_ref().err());
-    match (failed, any_span(versions)) {
-        (Some(failure), _) => Err(failure.clone()),
+    match (versions.iter().find_map(Tried::unasked), any_span(versions)) {
         (None, Some(span)) => Ok(Noted { value: None, span }),
-        (None, None) => Err(nothing_tried()),
+        _ => Err(not_seen(versions)),
     }
 }
 
@@ -571,96 +470,11 @@ fn any_span(versions: &[Tried]) -> Option<Span> {
     versions.iter().rev().find_map(|tried| tried.seen.as_ref().ok()).map(|seen| seen.span)
 }
 
-fn nothing_tried() -> Failure {
-    Failure { cause: Cause::NotCollected, note: "no version was tried".to_owned(), span: Span::new(FileId(0), 0, 0) }
-}
-
-/// What a ServerHello says, in words.
-fn words(hello: &ServerHello) -> String {
-    let mut text = format!("{} {}", hello.version, suites::name(hello.suite));
-    if hello.compression != 0 {
-        text.push_str(&format!(", compression {}", hello.compression));
-    }
-    if hello.secure_renegotiation {
-        text.push_str(", secure renegotiation");
-    }
-    if hello.retry {
-        text.push_str(", asks for another key share");
-    }
-    if let Some(chain) = &hello.chain {
-        text.push_str(&format!(", {} certificates", chain.len()));
-    }
-    text
-}
-
-/// How each protocol says goodbye.
-fn goodbye(protocol: crate::facts::service::Protocol) -> &'static str {
-    use crate::facts::service::Protocol;
-    match protocol {
-        Protocol::Imap | Protocol::Imaps => "z LOGOUT",
-        Protocol::Smtp | Protocol::Submission | Protocol::Submissions | Protocol::Pop3 | Protocol::Pop3s => "QUIT",
-    }
-}
-
-/// The server said nothing until the time was over.
-struct Silent;
-
-/// Sends an offer and reads the answer; [`Answer::Incomplete`] when the connection was closed before it was complete.
-async fn exchange(mut stream: TcpStream, offer: &Offer, certificate: bool, by: Instant) -> Result<Answer, Silent> {
-    let mut random = [0; 64];
-    // Without random values the message is as valid; nothing is encrypted with them.
-    let _ = ring::default_provider().secure_random.fill(&mut random);
-    let talk = async {
-        if stream.write_all(&offer.to_record(&random)).await.is_err() {
-            return Answer::Incomplete;
-        }
-        let mut received = Vec::new();
-        let mut chunk = vec![0; 8192];
-        while received.len() < answer::MOST_OCTETS {
-            match stream.read(&mut chunk).await {
-                Ok(0) | Err(_) => return answer::ended(&received, certificate),
-                Ok(length) => received.extend(chunk.iter().take(length)),
-            }
-            match answer::read(&received, certificate) {
-                Answer::Incomplete => {}
-                answer => return answer,
-            }
-        }
-        Answer::Broken("the server's first message is too long")
-    };
-    let answer = timeout_at(by, talk).await.map_err(|_| Silent)?;
-    // RFC 5246 section 7.2.1: we end the connection in good order.
-    let close = [21, 3, 1, 0, 2, 1, 0];
-    let _ = timeout_at(by.min(Instant::now() + std::time::Duration::from_secs(1)), stream.write_all(&close)).await;
-    Ok(answer)
-}
-
-/// The text of a scan: one line for each offer.
-struct Log {
-    file: FileId,
-    text: String,
-}
-
-impl Log {
-    fn line(&mut self, text: &str) -> Span {
-        let start = self.text.len();
-        for character in text.chars() {
-            match character {
-                control if control.is_control() => self.text.extend(control.escape_default()),
-                other => self.text.push(other),
-            }
-        }
-        let span = self.span(start, self.text.len());
-        self.text.push('\n');
-        span
-    }
-
-    fn end(&self) -> Span {
-        self.span(self.text.len(), self.text.len())
-    }
-
-    fn span(&self, start: usize, end: usize) -> Span {
-        let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Span::new(self.file, at(start), at(end))
-    }
+/// Why nothing of the versions was seen.
+fn not_seen(versions: &[Tried]) -> Failure {
+    versions.iter().find_map(Tried::unasked).unwrap_or_else(|| Failure {
+        cause: Cause::NotCollected,
+        note: "no version was tried".to_owned(),
+        span: Span::new(FileId(0), 0, 0),
+    })
 }

@@ -109,6 +109,12 @@ fn of_hosts(context: &Context<'_>, name: &Name, hosts: &[MxFacts], dns: &DnsFact
     }
 }
 
+/// Whether something is true of a host, and the text that shows it.
+enum Finding {
+    True(Option<Span>),
+    False,
+}
+
 /// Hosts of which something is true.
 #[derive(Default)]
 struct Hosts {
@@ -119,13 +125,13 @@ struct Hosts {
 }
 
 impl Hosts {
-    fn take(&mut self, host: &Name, found: Result<Option<Option<Span>>, Missing>) {
+    fn take(&mut self, host: &Name, found: Result<Finding, Missing>) {
         match found {
-            Ok(Some(span)) => {
+            Ok(Finding::True(span)) => {
                 self.names.push(host.clone());
                 self.span = self.span.or(span);
             }
-            Ok(None) => {}
+            Ok(Finding::False) => {}
             Err(missing) => {
                 self.unknown.get_or_insert(missing);
             }
@@ -157,45 +163,37 @@ impl<'c> Chain<'c> {
     }
 
     /// RFC 7672 sections 2.1.1 and 2.2: with secure addresses, a question for TLSA records that fails stops delivery.
-    fn broken(&self, found: &Found) -> Result<Option<Option<Span>>, Missing> {
+    fn broken(&self, found: &Found) -> Result<Finding, Missing> {
         let bogus = self.associations.state == Observed::Present(Security::Bogus);
-        let failed = match &found.1 {
-            Err(missing) => match missing.cause() {
-                Some(Cause::DnsServfail | Cause::DnssecBogus) => Some(missing.span),
-                Some(_) if !bogus => Err(missing.clone()).map(Some)?,
-                _ => None,
-            },
-            Ok(_) => None,
-        };
-        let failed = failed.or(bogus.then_some(self.associations.span));
-        if failed.is_none()
-            && let Observed::Unknown(cause) = self.associations.state
-        {
-            return Err(dnssec::missing(&self.associations, cause));
-        }
-        match (failed, self.addresses.state) {
-            (None, _) => Ok(None),
-            (failed, Observed::Present(Security::Secure)) => Ok(failed),
-            (_, Observed::Unknown(cause)) => Err(dnssec::missing(&self.addresses, cause)),
-            (_, Observed::Present(Security::Indeterminate)) => {
-                Err(dnssec::missing(&self.addresses, Cause::NotCollected))
+        let failed = match (&found.1, self.associations.state) {
+            (Err(missing), _) if matches!(missing.cause(), Some(Cause::DnsServfail | Cause::DnssecBogus)) => {
+                missing.span
             }
+            _ if bogus => self.associations.span,
+            (Err(missing), _) if missing.cause().is_some() => return Err(missing.clone()),
+            (_, Observed::Unknown(cause)) => return Err(dnssec::missing(&self.associations, cause)),
+            _ => return Ok(Finding::False),
+        };
+        match self.addresses.state {
+            Observed::Present(Security::Secure) => Ok(Finding::True(failed)),
+            Observed::Unknown(cause) => Err(dnssec::missing(&self.addresses, cause)),
+            Observed::Present(Security::Indeterminate) => Err(dnssec::missing(&self.addresses, Cause::NotCollected)),
             // RFC 7672 section 2.2.2: nobody asks for TLSA records of a host whose addresses are not signed.
-            (_, Observed::Present(Security::Insecure | Security::Bogus) | Observed::Absent(_)) => Ok(None),
+            Observed::Present(Security::Insecure | Security::Bogus) | Observed::Absent(_) => Ok(Finding::False),
         }
     }
 
     /// RFC 7672 section 2.2.1: DANE applies only where all answers on the way are secure.
-    fn insecure(&self, found: &Found) -> Result<Option<Option<Span>>, Missing> {
+    fn insecure(&self, found: &Found) -> Result<Finding, Missing> {
         match &found.1 {
             Ok(_) => {}
             Err(missing) if missing.cause().is_some() => return Err(missing.clone()),
-            Err(_) => return Ok(None),
+            Err(_) => return Ok(Finding::False),
         }
         let steps = [self.exchangers, &self.addresses, &self.associations];
         let insecure = |step: &&&Validation| step.state == Observed::Present(Security::Insecure);
         if let Some(step) = steps.iter().find(insecure) {
-            return Ok(Some(step.span));
+            return Ok(Finding::True(step.span));
         }
         for step in steps {
             match step.state {
@@ -206,7 +204,7 @@ impl<'c> Chain<'c> {
                 Observed::Present(_) | Observed::Absent(_) => {}
             }
         }
-        Ok(None)
+        Ok(Finding::False)
     }
 }
 

@@ -373,6 +373,36 @@ fn all_keys_are_asked_for_at_the_start_and_once() {
 }
 
 #[test]
+fn validation_can_move_between_threads() {
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    let world = usual(Proofs::Nsec);
+    let validator = world.validator();
+    let name = Name::parse("example.org").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let validation = runtime.block_on(sendable(validator.judge(&world, &name, RecordType::MX)));
+    assert_eq!(validation.state, Observed::Present(Security::Secure));
+}
+
+#[test]
+fn case_108_many_keys_and_signatures_are_not_all_tried() {
+    // Signatures that fit the tag of a key and do not match (the attack known as KeyTrap).
+    let flood = |message: &mut WireMessage| {
+        let wrong: Vec<_> =
+            message.answers.iter().filter(|record| record.record_type() == WireType::RRSIG).cloned().collect();
+        if let Some(RData::MX(mx)) = message.answers.first_mut().map(|record| &mut record.data) {
+            mx.preference = 11;
+        }
+        message.add_answers((0..40).flat_map(|_| wrong.clone()));
+    };
+    let world = usual(Proofs::Nsec).spoil("example.org", RecordType::MX, flood);
+    let why = "bogus: the signature of MX example.org does not match its data";
+    let found = line(&world, "example.org", RecordType::MX);
+    assert!(found == why || found == "bogus: MX example.org has too many signatures and keys to check", "{found}");
+}
+
+#[test]
 fn unsigned_delegations_above_end_the_chain_for_everything_below() {
     let world = usual(Proofs::Nsec).with(TestZone::new("net", Proofs::Unsigned, vec![ns("example.net")]));
     let mut world = world;

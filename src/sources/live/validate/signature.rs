@@ -48,8 +48,8 @@ enum Fault {
     NoKey,
     NotYet(i64),
     Expired(i64),
-    TooMuch,
     Wrong,
+    TooMuch,
 }
 
 impl<'m> RrSet<'m> {

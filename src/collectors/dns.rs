@@ -8,8 +8,8 @@ use crate::facts::{Cause, Fact, Observed, Proof};
 use crate::mail::{Name, mx, special, spf};
 use crate::sources::{Outcome, RData, Record, RecordType};
 
-use super::Context;
 use super::context::{Addresses, Missing, RecordSet, TextRecord, ZoneFacts, malformed, split};
+use super::{Context, dnssec};
 
 /// Record types whose presence beside a CNAME is looked for (RFC 1034 section 3.6.2).
 const BESIDE_CNAME: [RecordType; 6] =
@@ -74,7 +74,7 @@ fn unknown_mx(context: &Context<'_>, missing: &Missing) -> MxFacts {
         undotted: missing.fact(method),
         addresses: missing.fact(method),
         special_addresses: missing.fact(method),
-        security: Fact::default(),
+        security: if context.source.is_live() { missing.fact(method) } else { Fact::default() },
     }
 }
 
@@ -96,6 +96,11 @@ fn mx_row(
     } else {
         target_addresses(context, exchange, span)
     };
+    let security = match (context.source.is_live(), null || literal) {
+        (false, _) => Fact::default(),
+        (true, true) => Missing::absent(Proof::NotStated, at).fact(context.method),
+        (true, false) => dnssec::security(context, &dnssec::of_addresses(context, exchange)),
+    };
     let undotted = relative && !null && zone.is_some_and(|zone| mx::seems_undotted(exchange, zone));
     MxFacts {
         host: context.present(exchange.clone(), at),
@@ -106,7 +111,7 @@ fn mx_row(
         undotted: context.present(undotted, at),
         addresses,
         special_addresses,
-        security: Fact::default(),
+        security,
     }
 }
 

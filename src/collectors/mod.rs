@@ -7,7 +7,9 @@
 //! [`RecordSource`]: crate::sources::RecordSource
 
 mod authority;
+mod compare;
 mod context;
+mod dane;
 mod dkim;
 mod dmarc;
 mod dns;
@@ -44,7 +46,7 @@ pub fn domain(context: &Context<'_>, name: &Name) -> DomainFacts {
         inventory: inventory::collect(context, name),
         mta_sts: transport::mta_sts(context, name, &dns),
         tls_rpt: transport::tls_rpt(context, name),
-        dane: transport::dane(context, &dns),
+        dane: dane::collect(context, name, &dns),
         bimi: transport::bimi(context, name),
         caa: transport::caa(context, name),
         dnssec: dnssec::collect(context, name),

@@ -1,14 +1,12 @@
-//! MTA-STS, TLS-RPT, DANE, BIMI and CAA records.
+//! MTA-STS, TLS-RPT, BIMI and CAA records.
 
 mod policy_fetch;
 
 use crate::diag::Span;
-use crate::facts::domain::{
-    BimiFacts, CaaFacts, CaaRecordFacts, DaneFacts, DnsFacts, List, MtaStsFacts, TlsRptFacts, TlsaFacts,
-};
-use crate::facts::{Cause, Fact, Observed, Proof};
+use crate::facts::domain::{BimiFacts, CaaFacts, CaaRecordFacts, DnsFacts, List, MtaStsFacts, TlsRptFacts};
+use crate::facts::{Fact, Proof};
 use crate::mail::tags::Problem;
-use crate::mail::{Name, bimi, caa, mta_sts, tls_rpt, tlsa};
+use crate::mail::{Name, bimi, caa, mta_sts, tls_rpt};
 use crate::sources::{RData, RecordType};
 
 use super::Context;
@@ -181,129 +179,6 @@ pub(super) fn bimi(context: &Context<'_>, name: &Name) -> BimiFacts {
         evidence: published.fact(context, evidence),
         record_count: published.count,
         text: published.text,
-    }
-}
-
-/// TLSA records at port 25 of every MX host (RFC 7672 section 2.2).
-pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
-    let hosts = match &dns.mx.observed {
-        Observed::Present(rows) => &rows.0,
-        Observed::Absent(proof) => {
-            let missing = Missing::absent(*proof, dns.mx.from.span);
-            return DaneFacts {
-                tlsa: missing.fact(context.method),
-                hosts_without: missing.fact(context.method),
-                ..DaneFacts::default()
-            };
-        }
-        Observed::Unknown(cause) => {
-            let note = dns.mx.from.note.clone().unwrap_or_default();
-            let missing = Missing::unknown(*cause, note, dns.mx.from.span);
-            return DaneFacts {
-                tlsa: missing.fact(context.method),
-                hosts_without: missing.fact(context.method),
-                ..DaneFacts::default()
-            };
-        }
-    };
-    let mut rows = Vec::new();
-    let mut without = Vec::new();
-    let mut unknown: Option<Missing> = None;
-    let mut unread: Option<Missing> = None;
-    for row in hosts {
-        let host = match &row.host.observed {
-            Observed::Present(host) if !host.is_root() => host,
-            Observed::Present(_) | Observed::Absent(_) => continue,
-            Observed::Unknown(cause) => {
-                let note = row.host.from.note.clone().unwrap_or_default();
-                unknown.get_or_insert(Missing::unknown(*cause, note, row.host.from.span));
-                continue;
-            }
-        };
-        match associations(context, host, 25) {
-            Ok((owner, set)) => {
-                rows.extend(set.records.iter().map(|record| tlsa_row(context, &owner, record)));
-                // A line that cannot be read is refused by name servers, so it may come to nothing.
-                if set.records.iter().all(|record| malformed(record).is_some()) {
-                    unread = unread.or(set.doubt());
-                }
-                if let Some(missing) = set.incomplete {
-                    unknown.get_or_insert(missing);
-                }
-            }
-            Err(missing) if missing.cause().is_none() => without.push((host.clone(), row.host.from.span)),
-            Err(missing) => {
-                unknown.get_or_insert(missing);
-            }
-        }
-    }
-    let anchor = dns.mx.from.span;
-    let span = without.first().and_then(|(_, span)| *span).or(anchor);
-    let without: Vec<Name> = without.into_iter().map(|(host, _)| host).collect();
-    DaneFacts {
-        hosts_without: match unknown.as_ref().or(unread.as_ref()) {
-            Some(missing) if without.is_empty() => missing.fact(context.method),
-            _ => context.present(without, span),
-        },
-        tlsa: match unknown {
-            // A list that lacks the records of some hosts is not the list.
-            Some(missing) => missing.fact(context.method),
-            None => context.present(List(rows), anchor),
-        },
-        ..DaneFacts::default()
-    }
-}
-
-/// The TLSA records of a port of a host and the name at which they stand.
-pub(super) fn associations(context: &Context<'_>, host: &Name, port: u16) -> Result<(Name, RecordSet), Missing> {
-    let at = |base: &Name| -> Result<(Name, RecordSet), Missing> {
-        let owner = context.child(base, &format!("_{port}._tcp"))?;
-        let set = context.records(&owner, RecordType::TLSA)?;
-        Ok((owner, set))
-    };
-    // RFC 7672 section 2.2.2: the end of the aliases is asked first, then the name in the MX record.
-    match context.source.lookup(host, RecordType::A).aliases.last() {
-        Some(alias) => match at(&alias.target) {
-            Err(missing) if missing.cause().is_none() => at(host),
-            found => found,
-        },
-        None => at(host),
-    }
-}
-
-fn tlsa_row(context: &Context<'_>, owner: &Name, record: &crate::sources::Record) -> TlsaFacts {
-    let (usage, selector, matching_type, data, span) = match &record.data {
-        RData::Tlsa { usage, selector, matching_type, data, span } => (*usage, *selector, *matching_type, data, *span),
-        other => {
-            let (reason, span) = match other {
-                RData::Malformed { reason, span } => (reason.clone(), *span),
-                _ => ("unexpected data".to_owned(), record.span),
-            };
-            let missing = Missing::unknown(Cause::Parse, reason.clone(), Some(span));
-            return TlsaFacts {
-                owner: context.present(owner.clone(), Some(record.span)),
-                usage: missing.fact(context.method),
-                selector: missing.fact(context.method),
-                matching_type: missing.fact(context.method),
-                usable: context.present(false, Some(span)),
-                error: context.present(reason, Some(span)),
-                security: Fact::default(),
-            };
-        }
-    };
-    let at = Some(span);
-    let usable = tlsa::check(usage, selector, matching_type, data);
-    TlsaFacts {
-        owner: context.present(owner.clone(), Some(record.span)),
-        usage: context.present(i64::from(usage), at),
-        selector: context.present(i64::from(selector), at),
-        matching_type: context.present(i64::from(matching_type), at),
-        usable: context.present(usable.is_ok(), at),
-        error: match usable {
-            Ok(()) => Missing::absent(Proof::NotStated, at).fact(context.method),
-            Err(reason) => context.present(reason, at),
-        },
-        security: Fact::default(),
     }
 }
 

@@ -4,7 +4,7 @@ use super::tls::certificates;
 use super::{ServiceInput, unseen};
 use crate::collectors::Context;
 use crate::collectors::context::{Missing, RecordSet};
-use crate::collectors::transport::associations;
+use crate::collectors::dane::associations;
 use crate::diag::Span;
 use crate::facts::domain::Security;
 use crate::facts::service::{Protocol, ServiceDaneFacts};
@@ -23,7 +23,7 @@ pub(super) fn collect(context: &Context<'_>, input: &ServiceInput<'_>) -> Servic
     let mail = mail_security(context, input);
     let addresses = address_security(context, &endpoint.host);
     match found {
-        Ok((owner, set)) => {
+        (owner, Ok(set)) => {
             let records = context.source.validate(&owner, RecordType::TLSA);
             let usable: Vec<Association> = set.records.iter().filter_map(usable).collect();
             let applies = applies(context, &mail, &addresses, &records, &usable, &set);
@@ -35,7 +35,7 @@ pub(super) fn collect(context: &Context<'_>, input: &ServiceInput<'_>) -> Servic
                 ..facts
             }
         }
-        Err(missing) => unpublished(context, &endpoint.host, port, &missing),
+        (_, Err(missing)) => unpublished(context, &endpoint.host, port, &missing),
     }
 }
 

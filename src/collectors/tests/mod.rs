@@ -2,11 +2,15 @@
 //!
 //! A fact is written in one line: `value «characters»`, `absent proof «characters»` or `unknown cause: note`.
 
+mod authority;
 mod dkim;
 mod dmarc;
 mod dns;
+mod dnssec;
+mod fake;
 mod mail_use;
 mod policy_fetch;
+mod second_resolver;
 mod service_dane;
 mod spf;
 mod transport;
@@ -78,51 +82,59 @@ impl World {
         collectors::domain(&context, &name(domain))
     }
 
-    /// One fact in one line. Elements of lists are written by number: `dns.mx[0].host`.
     fn line(&self, facts: &DomainFacts, path: &str) -> String {
-        let (plain, index) = match path.split_once('[') {
-            Some((list, rest)) => {
-                let (number, field) = rest.split_once(']').unwrap();
-                (format!("{list}[]{field}"), number.parse::<usize>().unwrap())
-            }
-            None => (path.to_owned(), 0),
-        };
-        let resolved = Catalogue::resolve(Target::Domain, &plain).unwrap();
-        let fact = fact(facts, &resolved.steps);
-        match (resolved.item, fact.observed) {
-            (Some(item), Observed::Present(View::Rows(rows))) if index < rows.count() => {
-                self.written(self::fact(rows.row(index), &item))
-            }
-            (Some(_), Observed::Present(_)) => "no such element".to_owned(),
-            _ => self.written(fact),
-        }
+        line(&self.files, facts, path)
     }
 
-    fn written(&self, fact: FactView<'_>) -> String {
-        let quote = fact.from.span.map(|span| {
-            let bytes = &self.files.get(span.file).bytes;
-            let text = String::from_utf8_lossy(&bytes[span.start as usize..span.end as usize]);
-            format!(" «{text}»")
-        });
-        let quote = quote.unwrap_or_default();
-        match fact.observed {
-            Observed::Present(value) => format!("{value}{quote}"),
-            Observed::Absent(proof) => format!("absent {proof}{quote}"),
-            Observed::Unknown(cause) => format!("unknown {cause}: {}", fact.from.note.as_deref().unwrap_or_default()),
-        }
-    }
-
-    /// Compares facts of a domain with their lines and shows all differences at once.
     #[track_caller]
     fn check(&self, domain: &str, expected: &[(&str, &str)]) {
-        let facts = self.facts(domain);
-        let differences: Vec<String> = expected
-            .iter()
-            .map(|(path, line)| (path, line, self.line(&facts, path)))
-            .filter(|(_, line, found)| *line != found)
-            .map(|(path, line, found)| format!("{path}\n  expected {line}\n  found    {found}"))
-            .collect();
-        assert!(differences.is_empty(), "{domain}\n{}", differences.join("\n"));
+        compare(&self.files, &self.facts(domain), domain, expected);
+    }
+}
+
+/// Compares facts of a domain with their lines and shows all differences at once.
+#[track_caller]
+fn compare(files: &Files, facts: &DomainFacts, domain: &str, expected: &[(&str, &str)]) {
+    let differences: Vec<String> = expected
+        .iter()
+        .map(|(path, expected)| (path, expected, line(files, facts, path)))
+        .filter(|(_, line, found)| *line != found)
+        .map(|(path, line, found)| format!("{path}\n  expected {line}\n  found    {found}"))
+        .collect();
+    assert!(differences.is_empty(), "{domain}\n{}", differences.join("\n"));
+}
+
+/// One fact in one line. Elements of lists are written by number: `dns.mx[0].host`.
+fn line(files: &Files, facts: &DomainFacts, path: &str) -> String {
+    let (plain, index) = match path.split_once('[') {
+        Some((list, rest)) => {
+            let (number, field) = rest.split_once(']').unwrap();
+            (format!("{list}[]{field}"), number.parse::<usize>().unwrap())
+        }
+        None => (path.to_owned(), 0),
+    };
+    let resolved = Catalogue::resolve(Target::Domain, &plain).unwrap();
+    let fact = fact(facts, &resolved.steps);
+    match (resolved.item, fact.observed) {
+        (Some(item), Observed::Present(View::Rows(rows))) if index < rows.count() => {
+            written(files, self::fact(rows.row(index), &item))
+        }
+        (Some(_), Observed::Present(_)) => "no such element".to_owned(),
+        _ => written(files, fact),
+    }
+}
+
+fn written(files: &Files, fact: FactView<'_>) -> String {
+    let quote = fact.from.span.map(|span| {
+        let bytes = &files.get(span.file).bytes;
+        let text = String::from_utf8_lossy(&bytes[span.start as usize..span.end as usize]);
+        format!(" «{text}»")
+    });
+    let quote = quote.unwrap_or_default();
+    match fact.observed {
+        Observed::Present(value) => format!("{value}{quote}"),
+        Observed::Absent(proof) => format!("absent {proof}{quote}"),
+        Observed::Unknown(cause) => format!("unknown {cause}: {}", fact.from.note.as_deref().unwrap_or_default()),
     }
 }
 

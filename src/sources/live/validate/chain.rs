@@ -23,6 +23,9 @@ use crate::sources::RecordType;
 /// Most steps below an anchor.
 const MOST_STEPS: usize = 40;
 
+/// Most keys of a zone that are looked at; a change of keys and algorithm needs four.
+const MOST_KEYS: usize = 32;
+
 /// Most names that are remembered.
 const MOST_REMEMBERED: usize = 20_000;
 
@@ -248,7 +251,7 @@ fn zone_keys(set: &RrSet<'_>) -> Vec<DNSKEY> {
         RData::DNSSEC(DNSSECRData::DNSKEY(key)) if key.zone_key() && !key.revoke() => Some(key.clone()),
         _ => None,
     });
-    keys.collect()
+    keys.take(MOST_KEYS).collect()
 }
 
 /// DS records that can be checked; those of SHA-1 only when there is no better one (RFC 4509 section 3).

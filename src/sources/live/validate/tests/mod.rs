@@ -2,8 +2,10 @@
 
 mod world;
 
+use hickory_proto::dnssec::rdata::{DNSSECRData, DS, RRSIG};
+use hickory_proto::dnssec::{Algorithm, DigestType};
 use hickory_proto::op::{Message as WireMessage, ResponseCode};
-use hickory_proto::rr::{RData, RecordType as WireType};
+use hickory_proto::rr::{RData, Record, RecordType as WireType};
 
 use super::{Messages, Validator};
 use crate::facts::domain::Security;
@@ -290,7 +292,7 @@ fn case_108_without_anchor_or_signatures_nothing_can_be_said() {
 #[test]
 fn an_anchor_below_the_root_is_used_and_a_wrong_one_is_bogus() {
     let world = usual(Proofs::Nsec);
-    let RData::DNSSEC(hickory_proto::dnssec::rdata::DNSSECRData::DS(ds)) = world.zones[2].ds().data else { panic!() };
+    let RData::DNSSEC(DNSSECRData::DS(ds)) = world.zones[2].ds().data else { panic!() };
     let digest = data_encoding::HEXUPPER.encode(ds.digest());
     let anchored = world.trusting(&format!("example.org. 300 IN DS {} 15 2 {digest}", ds.key_tag()));
     let validation = validate(&anchored, &world, "mx.example.org", RecordType::A);
@@ -338,14 +340,8 @@ fn case_110_too_many_iterations_prove_nothing_and_unknown_algorithms_are_unsigne
     let mut world = usual(Proofs::Nsec);
     let org = world.zone("org");
     org.records.retain(|record| record.record_type() != WireType::DS);
-    use hickory_proto::dnssec::rdata::{DNSSECRData, DS};
-    use hickory_proto::dnssec::{Algorithm, DigestType};
     let ds = DS::new(1, Algorithm::Unknown(16), DigestType::SHA256, vec![0; 32]);
-    org.records.push(hickory_proto::rr::Record::from_rdata(
-        wire("example.org"),
-        300,
-        RData::DNSSEC(DNSSECRData::DS(ds)),
-    ));
+    org.records.push(Record::from_rdata(wire("example.org"), 300, RData::DNSSEC(DNSSECRData::DS(ds))));
     let why = "insecure: no DS record of example.org has an algorithm and a digest type that can be checked";
     check(&world, &[("example.org", RecordType::MX, why)]);
 }
@@ -370,6 +366,37 @@ fn all_keys_are_asked_for_at_the_start_and_once() {
     world.silent.clear();
     let validation = validate(&validator, &world, "example.org", RecordType::MX);
     assert_eq!(validation.state, Observed::Present(Security::Secure));
+}
+
+#[test]
+fn validation_can_move_between_threads() {
+    fn sendable<T: Send>(value: T) -> T {
+        value
+    }
+    let world = usual(Proofs::Nsec);
+    let validator = world.validator();
+    let name = Name::parse("example.org").unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let validation = runtime.block_on(sendable(validator.judge(&world, &name, RecordType::MX)));
+    assert_eq!(validation.state, Observed::Present(Security::Secure));
+}
+
+#[test]
+fn case_108_many_keys_and_signatures_are_not_all_tried() {
+    // Signatures that fit the tag of a key and do not match, before the one that does (the attack known as KeyTrap).
+    let flood = |message: &mut WireMessage| {
+        let mut wrong = message.answers.clone();
+        wrong.retain(|record| record.record_type() == WireType::RRSIG);
+        for record in &mut wrong {
+            if let RData::DNSSEC(DNSSECRData::RRSIG(signature)) = &mut record.data {
+                *signature = RRSIG::from_sig(signature.input().clone(), vec![0; 64]);
+            }
+        }
+        message.answers.splice(0..0, (0..20).flat_map(|_| wrong.clone()));
+    };
+    let world = usual(Proofs::Nsec).spoil("example.org", RecordType::MX, flood);
+    let why = "bogus: MX example.org has too many signatures and keys to check";
+    check(&world, &[("example.org", RecordType::MX, why)]);
 }
 
 #[test]

@@ -306,11 +306,11 @@ fn silent(no_reply: NoReply) -> Missing {
 /// The SOA serial in an authoritative answer.
 fn serial(reply: &Reply, zone: &Name) -> Option<u32> {
     let own = reply.answers.iter().filter(|record| record.owner == *zone);
-    let serial = own.filter_map(|record| match &record.data {
+    let mut serials = own.filter_map(|record| match &record.data {
         RData::Soa(soa) => Some(soa.serial),
         _ => None,
     });
-    serial.last().filter(|_| reply.rcode == 0 && reply.authoritative)
+    serials.next().filter(|_| reply.rcode == 0 && reply.authoritative)
 }
 
 /// Whether a server speaks for the zone (RFC 1912 section 2.8). A server that fails, rather than refuses or refers to

@@ -12,7 +12,7 @@ use crate::facts::domain::Security;
 use crate::facts::{Cause, Observed};
 use crate::mail::Name;
 use crate::sources::{RecordType, Validation};
-use world::{DAY, NOW, Proofs, TestZone, World, a, cname, mx, ns, signer, wire};
+use world::{DAY, NOW, Proofs, TestZone, World, a, cname, dname, mx, ns, signer, wire};
 
 const NSEC3: Proofs = Proofs::Nsec3 { iterations: 0, opt_out: false };
 
@@ -161,6 +161,28 @@ fn the_end_of_an_alias_is_asked_for_where_the_answer_lacks_it() {
     check(&world, &[("alias.example.org", RecordType::A, "secure")]);
     let world = world.silent("mx.example.org", RecordType::A);
     check(&world, &[("alias.example.org", RecordType::A, "unknown dns-timeout: no answer within 5 s")]);
+}
+
+#[test]
+fn case_108_an_alias_made_from_a_dname_counts_by_the_signature_of_the_dname() {
+    let mut world = usual(Proofs::Nsec).with(TestZone::new("target.org", Proofs::Nsec, vec![a("x.target.org")]));
+    world.zone("example.org").records.push(dname("dn.example.org", "target.org"));
+    let dname = world.respond("dn.example.org", RecordType::DNAME).answers;
+    let answer = |target: &'static str| {
+        let dname = dname.clone();
+        move |message: &mut WireMessage| {
+            *message = WireMessage::response(1, hickory_proto::op::OpCode::Query);
+            message.add_answers(dname.clone());
+            message.add_answer(cname("x.dn.example.org", target));
+        }
+    };
+    let (right, wrong) = (answer("x.target.org"), answer("mx.example.org"));
+    let world = world.spoil("x.dn.example.org", RecordType::A, right);
+    check(&world, &[("x.dn.example.org", RecordType::A, "secure")]);
+    let world = world.spoil("x.dn.example.org", RecordType::A, wrong);
+    // The signature of the DNAME says nothing about an alias that does not follow from it.
+    let found = line(&world, "x.dn.example.org", RecordType::A);
+    assert!(found.starts_with("bogus: "), "{found}");
 }
 
 #[test]

@@ -10,8 +10,10 @@ use hickory_proto::dnssec::rdata::{DNSKEY, DNSSECRData, DS, NSEC, NSEC3, RRSIG};
 use hickory_proto::dnssec::{DigestType, DnssecSigner, Nsec3HashAlgorithm, SigningKey as _, TBS};
 use hickory_proto::op::{Message as WireMessage, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::name::{CNAME, NS};
-use hickory_proto::rr::rdata::{A, MX, SOA};
+use hickory_proto::rr::rdata::{A, MX, NULL, SOA};
 use hickory_proto::rr::{DNSClass, Name as WireName, RData, Record, RecordType as WireType, SerialNumber};
+
+use hickory_proto::serialize::binary::BinEncodable as _;
 
 use super::super::{Message, Messages, Validator};
 use crate::diag::{Files, Span};
@@ -37,6 +39,11 @@ pub(super) fn mx(owner: &str, host: &str) -> Record {
 
 pub(super) fn cname(owner: &str, target: &str) -> Record {
     Record::from_rdata(wire(owner), 300, RData::CNAME(CNAME(wire(target))))
+}
+
+pub(super) fn dname(owner: &str, target: &str) -> Record {
+    let rdata = NULL::with(wire(target).to_bytes().unwrap());
+    Record::from_rdata(wire(owner), 300, RData::Unknown { code: WireType::DNAME, rdata })
 }
 
 pub(super) fn ns(owner: &str) -> Record {

@@ -149,7 +149,8 @@ fn resolves(context: &Context<'_>, name: &Name, address: IpAddr) -> Fact<bool> {
 fn in_certificate(names: &Fact<Vec<String>>, name: &Name) -> Fact<bool> {
     let observed = match &names.observed {
         Observed::Present(names) => Observed::Present(names.iter().any(|pattern| covers(pattern, name))),
-        // A certificate without names is for nobody.
+        // Without TLS there is no certificate to compare with; a certificate without names is for nobody.
+        Observed::Absent(Proof::NotOffered) => Observed::Absent(Proof::NotOffered),
         Observed::Absent(_) => Observed::Present(false),
         Observed::Unknown(cause) => Observed::Unknown(*cause),
     };
@@ -304,6 +305,25 @@ mod tests {
             ("*", false),
         ] {
             assert_eq!(covers(pattern, &name), expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_known_decide_nothing() {
+        use crate::facts::Cause;
+        let name = Name::parse("mx1.example.org").unwrap();
+        let present = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Fact::present(names, Method::Session, None)
+        };
+        for (names, expected) in [
+            (present(&["example.org", "*.example.org"]), Observed::Present(true)),
+            (present(&["example.org"]), Observed::Present(false)),
+            (Fact::absent(Proof::NotStated, Method::Session, None), Observed::Present(false)),
+            (Fact::absent(Proof::NotOffered, Method::Session, None), Observed::Absent(Proof::NotOffered)),
+            (Fact::unknown(Cause::TlsHandshake, None, None), Observed::Unknown(Cause::TlsHandshake)),
+        ] {
+            assert_eq!(in_certificate(&names, &name).observed, expected, "{names:?}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::facts::service::Protocol;
 use crate::probes::{Failure, Seen};
 
 /// A mailbox that nobody has.
-pub(super) const INVENTED: &str = "mailvet-no-such-user";
+const INVENTED: &str = "mailvet-no-such-user";
 
 /// Most domains of one host for which mail to `postmaster` and `abuse` is tried.
 pub const MOST_DOMAINS: usize = 3;

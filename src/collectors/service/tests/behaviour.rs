@@ -1,3 +1,5 @@
+//! What follows from replies: VRFY, EXPN, relaying, recipients, authentication; and what is never sent.
+
 use super::{found, plain, probed, secure, submission};
 use crate::facts::Fact;
 use crate::facts::service::Protocol;

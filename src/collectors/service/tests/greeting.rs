@@ -1,3 +1,5 @@
+//! Greetings, refusals at the door, early talk, extensions, and names compared with DNS.
+
 use std::time::Duration;
 
 use super::{Found, collected, found, plain, probed, replies};

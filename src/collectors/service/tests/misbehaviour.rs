@@ -1,3 +1,5 @@
+//! Servers that misbehave: each ends in bounded time and memory, with the right cause and nothing made up.
+
 use std::time::{Duration, Instant};
 
 use super::{Found, found, plain, probed, replies, secure};

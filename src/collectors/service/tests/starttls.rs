@@ -1,3 +1,5 @@
+//! STARTTLS: offered, negotiated, injectable, required; and services with TLS from the first byte.
+
 use super::{Found, found, plain, probed, replies, secure, submission};
 use crate::facts::service::Protocol;
 use crate::probes::testing::{Step, send, settings};

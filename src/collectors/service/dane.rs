@@ -93,7 +93,7 @@ fn usable(record: &crate::sources::Record) -> Option<Association> {
 /// A DNSSEC state as a fact.
 fn state(context: &Context<'_>, validation: &Validation) -> Fact<Security> {
     Fact {
-        observed: validation.state.clone(),
+        observed: validation.state,
         from: Provenance {
             method: context.method,
             span: validation.span,

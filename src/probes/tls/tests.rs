@@ -58,7 +58,8 @@ async fn every_chain_completes_the_handshake_and_gets_its_verdict() {
     let store = root.store();
     let good = middle.leaf(&["mx.example.org"], |_| {});
     let later = |params: &mut rcgen::CertificateParams| params.not_before = rcgen::date_time_ymd(3000, 1, 2);
-    let cases: Vec<(&str, Leaf, Vec<&[u8]>, Option<&str>, bool)> = vec![
+    type Case<'a> = (&'a str, Leaf, Vec<&'a [u8]>, Option<&'a str>, bool);
+    let cases: Vec<Case<'_>> = vec![
         ("trusted", good.clone(), vec![&middle.der], None, true),
         ("trusted with the root", good.clone(), vec![&middle.der, &root.der], None, true),
         ("in another order", good.clone(), vec![&root.der, &middle.der], None, true),

@@ -62,12 +62,14 @@ pub struct Recorder {
 struct Inner {
     files: Files,
     artefacts: Vec<(FileId, Artefact)>,
+    /// Whether the files have been taken: what comes later is dropped.
+    closed: bool,
 }
 
 impl Recorder {
     /// A recorder that adds to `files`. Without `keep_raw`, the bytes of artefacts are dropped once they have an id.
     pub fn new(files: Files, keep_raw: bool) -> Recorder {
-        Recorder { inner: Mutex::new(Inner { files, artefacts: Vec::new() }), keep_raw }
+        Recorder { inner: Mutex::new(Inner { files, artefacts: Vec::new(), closed: false }), keep_raw }
     }
 
     /// Registers an artefact under a path that people can read, with the text that renders it.
@@ -86,6 +88,9 @@ impl Recorder {
     pub fn fill(&self, id: FileId, text: Vec<u8>, artefact: Artefact) {
         let evidence = artefact.id();
         self.with(|inner| {
+            if inner.closed {
+                return;
+            }
             inner.files.fill(id, text, evidence);
             if self.keep_raw {
                 inner.artefacts.push((id, artefact));
@@ -96,6 +101,21 @@ impl Recorder {
     /// Looks at the files registered so far.
     pub fn files<T>(&self, look: impl FnOnce(&Files) -> T) -> T {
         self.with(|inner| look(&inner.files))
+    }
+
+    /// Takes the raw artefacts kept so far, so that they can be written while the run goes on.
+    pub fn take_artefacts(&self) -> Vec<(FileId, Artefact)> {
+        self.with(|inner| std::mem::take(&mut inner.artefacts))
+    }
+
+    /// Ends the recording where others may still hold the recorder: what they observe from now on is dropped.
+    pub fn close(&self) -> (Files, Vec<(FileId, Artefact)>) {
+        self.with(|inner| {
+            inner.closed = true;
+            let mut artefacts = std::mem::take(&mut inner.artefacts);
+            artefacts.sort_by_key(|(file, _)| *file);
+            (std::mem::take(&mut inner.files), artefacts)
+        })
     }
 
     /// Ends the recording: all files, and the raw artefacts in the order of their files.
@@ -111,15 +131,15 @@ impl Recorder {
 }
 
 /// Bytes as base64 in JSON.
-mod base64_bytes {
+pub(super) mod base64_bytes {
     use data_encoding::BASE64;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::facts) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&BASE64.encode(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(in crate::facts) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
         BASE64.decode(text.as_bytes()).map_err(D::Error::custom)
     }

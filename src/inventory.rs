@@ -1,13 +1,19 @@
 //! The inventory: what an organisation owns and expects (`mailvet.yaml`).
 //!
-//! It declares domains with their use of mail, mail exchangers, sending addresses, DKIM selectors, and where DNS data,
-//! profile and waivers are. It is written by people, so every mistake is answered with place, snippet and help, and each
-//! domain keeps the position of its entry for reports. It reads no other file: commands resolve the paths it names.
+//! It declares domains with their use of mail, mail exchangers, sending addresses, DKIM selectors, hosts with their
+//! services, networks, and where DNS data, profile and waivers are. It is written by people, so every mistake is answered
+//! with place, snippet and help, and each domain and host keeps the position of its entry for reports. What it claims is
+//! what may be probed actively, so nothing is claimed that it does not name. It reads no other file: commands resolve
+//! the paths it names.
 
+mod hosts;
 mod load;
+
+pub use hosts::{BlockLists, Host, ProbeIdentity, Service, ServiceDeclaration};
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +34,17 @@ pub struct Inventory {
     pub domains: Vec<Domain>,
     /// Addresses that send mail for every domain that sends.
     pub senders: Vec<Sender>,
+    /// The organisation's own networks.
+    #[schemars(with = "Vec<String>")]
+    pub networks: Vec<IpNet>,
+    /// Mail hosts that the organisation owns. Only they, and the hosts that a domain's `mx` names, may be probed actively.
+    pub hosts: Vec<Host>,
+    /// Block lists to ask about addresses and domains. Without this key, the lists that mailvet knows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block_lists: Option<BlockLists>,
+    /// How mailvet introduces itself to mail servers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probe: Option<ProbeIdentity>,
     /// Where DNS data comes from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dns: Option<DnsInput>,
@@ -106,6 +123,9 @@ pub struct Domain {
 pub struct Sender {
     /// The address.
     pub ip: IpAddr,
+    /// Host name that the address should have: its PTR record, and the name it gives itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
     /// What it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -115,5 +135,37 @@ impl Inventory {
     /// The entry of a domain.
     pub fn domain(&self, name: &Name) -> Option<&Domain> {
         self.domains.iter().find(|domain| domain.name == *name)
+    }
+
+    /// The entry of a host.
+    pub fn host(&self, name: &Name) -> Option<&Host> {
+        self.hosts.iter().find(|host| host.name == *name)
+    }
+
+    /// Whether a host is the organisation's own: it has an entry, or a domain's `mx` names it.
+    pub fn claims(&self, host: &Name) -> bool {
+        self.host(host).is_some() || self.domains.iter().flat_map(|domain| &domain.mx).any(|mx| mx.contains(host))
+    }
+
+    /// Whether an address is the organisation's own: that of a host with an entry, or of a sender.
+    pub fn claims_address(&self, address: IpAddr) -> bool {
+        self.is_sender(address)
+            || self.hosts.iter().flat_map(|host| &host.addresses).any(|addresses| addresses.contains(&address))
+    }
+
+    /// Addresses that send mail, those of all domains and those of single ones; an address may come twice.
+    pub fn all_senders(&self) -> impl Iterator<Item = &Sender> {
+        self.senders.iter().chain(self.domains.iter().flat_map(|domain| &domain.senders))
+    }
+
+    /// Whether an address sends mail.
+    pub fn is_sender(&self, address: IpAddr) -> bool {
+        self.all_senders().any(|sender| sender.ip == address)
+    }
+
+    /// Whether an address lies in the organisation's networks; `None` when the inventory lists none.
+    pub fn in_networks(&self, address: IpAddr) -> Option<bool> {
+        let networks = (!self.networks.is_empty()).then_some(&self.networks)?;
+        Some(networks.iter().any(|network| network.contains(&address)))
     }
 }

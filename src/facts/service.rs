@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::Fact;
 use super::domain::Security;
 use super::value::{List, Seconds, Time};
+use crate::inventory::Service;
 use crate::mail::Name;
 
 words! {
@@ -351,5 +352,19 @@ facts! {
         "POP3 capabilities inside TLS" capabilities_tls: Fact<Vec<String>>,
         /// Whether the greeting holds a timestamp for APOP, which rests on MD5 (RFC 1939 section 7, RFC 6151).
         "APOP offered" apop: Fact<bool>,
+    }
+}
+
+impl From<Service> for Protocol {
+    fn from(service: Service) -> Protocol {
+        match service {
+            Service::Smtp => Protocol::Smtp,
+            Service::Submission => Protocol::Submission,
+            Service::Submissions => Protocol::Submissions,
+            Service::Imap => Protocol::Imap,
+            Service::Imaps => Protocol::Imaps,
+            Service::Pop3 => Protocol::Pop3,
+            Service::Pop3s => Protocol::Pop3s,
+        }
     }
 }

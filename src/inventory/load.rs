@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use super::{DnsInput, Domain, Inventory, Organisation, Role, Sender};
+use super::{DnsInput, Domain, Inventory, Organisation, Role, Sender, hosts};
 use crate::diag::fields::{Fields, Problems, integer, list, text, texts, word};
 use crate::diag::yaml::{Limits, Node, Spanned, parse, shortened};
 use crate::diag::{Diagnostic, Files, Span};
@@ -28,15 +28,34 @@ impl Inventory {
 }
 
 fn read(files: &Files, node: &Node, out: &mut Problems) -> Option<Inventory> {
-    let keys = ["format", "organisation", "domains", "senders", "dns", "profile", "waivers", "answers"];
+    let keys = [
+        "format",
+        "organisation",
+        "domains",
+        "senders",
+        "networks",
+        "hosts",
+        "block_lists",
+        "probe",
+        "dns",
+        "profile",
+        "waivers",
+        "answers",
+    ];
     let fields = Fields::read(node, "an inventory", &keys, out)?;
     let domains: Vec<Domain> = fields.items("domains", out).iter().filter_map(|item| domain(item, out)).collect();
-    no_domain_twice(files, &domains, out);
+    no_entry_twice(files, domains.iter().map(|domain| (&domain.name, domain.span)), out);
+    let hosts = hosts::hosts(&fields, out);
+    no_entry_twice(files, hosts.iter().map(|host| (&host.name, host.span)), out);
     Some(Inventory {
         format: fields.get("format").and_then(|node| format(node, out)),
         organisation: fields.get("organisation").and_then(|node| organisation(node, out)),
         domains,
         senders: senders(&fields, out),
+        networks: hosts::networks(&fields, out),
+        hosts,
+        block_lists: fields.get("block_lists").and_then(|node| hosts::block_lists(node, out)),
+        probe: fields.get("probe").and_then(|node| hosts::probe(node, out)),
         dns: fields.get("dns").and_then(|node| dns(node, out)),
         profile: fields.optional_text("profile", out).map(|profile| profile.value),
         waivers: paths(&fields, "waivers", out),
@@ -137,7 +156,7 @@ fn roles(fields: &Fields<'_>, out: &mut Problems) -> Vec<Role> {
     roles
 }
 
-fn names(fields: &Fields<'_>, key: &'static str, out: &mut Problems) -> Option<Vec<Name>> {
+pub(super) fn names(fields: &Fields<'_>, key: &'static str, out: &mut Problems) -> Option<Vec<Name>> {
     let node = fields.get(key)?;
     let mut names = Vec::new();
     for written in texts(node, key, out) {
@@ -150,7 +169,7 @@ fn names(fields: &Fields<'_>, key: &'static str, out: &mut Problems) -> Option<V
     Some(names)
 }
 
-fn domain_name(written: &Spanned<String>, out: &mut Problems) -> Option<Name> {
+pub(super) fn domain_name(written: &Spanned<String>, out: &mut Problems) -> Option<Name> {
     let text = &written.value;
     let problem =
         |message: String, help: &str| Diagnostic::error("inventory-name", message).at(written.span).help(help);
@@ -234,30 +253,32 @@ fn sender(node: &Node, out: &mut Problems) -> Option<(Sender, Span)> {
         out.push(crate::diag::fields::wrong_type(node, "an item of `senders`", "a mapping").help(help));
         return None;
     }
-    let fields = Fields::read(node, "a sender", &["ip", "note"], out)?;
+    let fields = Fields::read(node, "a sender", &["ip", "name", "note"], out)?;
     let note = fields.optional_text("note", out).map(|note| note.value);
+    let name = fields.optional_text("name", out).and_then(|name| hosts::host_name(&name, "it goes into `ip`", out));
     let written = text(fields.require("ip", "add the address that sends mail", out)?, "ip", out)?;
-    match written.value.parse() {
-        Ok(ip) => Some((Sender { ip, note }, written.span)),
-        Err(_) => {
-            let message = format!("`{}` is not an IP address", shortened(&written.value));
-            let help = if written.value.contains('/') {
-                "networks are not supported; list each address that sends mail"
-            } else {
-                "write an address such as `192.0.2.25` or `2001:db8::25`"
-            };
-            out.push(Diagnostic::error("inventory-address", message).at(written.span).help(help));
-            None
-        }
-    }
+    let ip = address(&written, "networks are not supported; list each address that sends mail", out)?;
+    Some((Sender { ip, name, note }, written.span))
 }
 
-fn no_domain_twice(files: &Files, domains: &[Domain], out: &mut Problems) {
+/// An IP address; `no_network` says what to do instead of a network.
+pub(super) fn address(written: &Spanned<String>, no_network: &str, out: &mut Problems) -> Option<IpAddr> {
+    let address = written.value.parse().ok();
+    if address.is_none() {
+        let message = format!("`{}` is not an IP address", shortened(&written.value));
+        let example = "write an address such as `192.0.2.25` or `2001:db8::25`";
+        let help = if written.value.contains('/') { no_network } else { example };
+        out.push(Diagnostic::error("inventory-address", message).at(written.span).help(help));
+    }
+    address
+}
+
+fn no_entry_twice<'e>(files: &Files, entries: impl Iterator<Item = (&'e Name, Option<Span>)>, out: &mut Problems) {
     let mut first: BTreeMap<&Name, Option<Span>> = BTreeMap::new();
-    for domain in domains {
-        let Some(earlier) = first.insert(&domain.name, domain.span) else { continue };
-        let mut problem = Diagnostic::error("inventory-twice", format!("`{}` is listed twice", domain.name));
-        if let Some(span) = domain.span {
+    for (name, span) in entries {
+        let Some(earlier) = first.insert(name, span) else { continue };
+        let mut problem = Diagnostic::error("inventory-twice", format!("`{name}` is listed twice"));
+        if let Some(span) = span {
             problem = problem.at(span).label("again here");
         }
         if let Some(earlier) = earlier {

@@ -129,7 +129,7 @@ Examples:
   Ask DNS only, through a resolver of your own:
     mailvet audit example.com --resolver 192.0.2.53 --no-probe
   Look at submission and IMAP on the mail exchangers too:
-    mailvet audit example.com --ports 25,587,465,143,993"
+    mailvet audit example.com --ports 587,465,143,993"
 )]
 pub struct AuditArgs {
     /// What to look at.
@@ -221,8 +221,8 @@ pub struct ScopeArgs {
     /// Use no inventory, even if there is a mailvet.yaml
     #[arg(long, conflicts_with = "inventory")]
     pub no_inventory: bool,
-    /// Ports to look at on mail exchangers
-    #[arg(long, value_name = "LIST", value_delimiter = ',', default_value = "25")]
+    /// Ports to look at on mail exchangers beside 25: 465, 587, 143, 993, 110, 995
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub ports: Vec<u16>,
     /// Ask DNS only; connect to no mail or web server
     #[arg(long)]
@@ -291,7 +291,8 @@ fn server(text: &str) -> Result<SocketAddr, String> {
     if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
         return Ok(SocketAddr::new(address, 53));
     }
-    text.parse().map_err(|_| "expected an IP address, with a port as in 192.0.2.53:5353 or [2001:db8::53]:5353".to_owned())
+    text.parse()
+        .map_err(|_| "expected an IP address, with a port as in 192.0.2.53:5353 or [2001:db8::53]:5353".to_owned())
 }
 
 /// A number of seconds, at most an hour.
@@ -301,7 +302,7 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Which rules apply.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Rules")]
 pub struct PolicyArgs {
     /// Profile: the name of a built-in one or a file [default: the inventory's, else `default`]
@@ -328,7 +329,7 @@ pub struct PolicyArgs {
 }
 
 /// How the result is reported.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Report")]
 pub struct ReportArgs {
     /// Format on standard output

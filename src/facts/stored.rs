@@ -174,8 +174,7 @@ pub struct End {
 impl StoredCoverage {
     /// The coverage statement as the engine takes it.
     pub fn coverage(&self) -> Coverage {
-        let diagnostic =
-            |item: &StoredMessage| Diagnostic::new(item.level, item.code.as_str(), item.message.as_str());
+        let diagnostic = |item: &StoredMessage| Diagnostic::new(item.level, item.code.as_str(), item.message.as_str());
         Coverage {
             diagnostics: self.messages.iter().map(diagnostic).collect(),
             live: Some(Box::new(self.live.clone())),
@@ -544,11 +543,8 @@ mod tests {
         files.fill(seen, "example.org. MX 0 .\n", artefact.id());
         let mut facts = DomainFacts::default();
         facts.dns.null_mx = Fact::present(true, Method::Dns, Some(Span::new(seen, 0, 4)));
-        let target = StoredTarget {
-            name: "example.org".into(),
-            anchor: None,
-            facts: TargetFacts::Domain(Box::new(facts)),
-        };
+        let target =
+            StoredTarget { name: "example.org".into(), anchor: None, facts: TargetFacts::Domain(Box::new(facts)) };
         let mut writer = Writer::new(Vec::new(), header()).unwrap();
         writer.target(&line(&SnapshotLine::Target(target)).unwrap()).unwrap();
         for id in [other, seen] {

@@ -349,13 +349,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn message(
-        &self,
-        finding: &Finding<'_>,
-        place: &Located,
-        evidence: Option<&Evidence>,
-        others: &[Key],
-    ) -> String {
+    fn message(&self, finding: &Finding<'_>, place: &Located, evidence: Option<&Evidence>, others: &[Key]) -> String {
         let (title, target) = (&finding.rule.title, &finding.target.name);
         let target = escape::cut(target, 200);
         let mut parts = vec![match finding.verdict {

@@ -11,6 +11,7 @@ pub mod dmarc;
 pub mod mta_sts;
 pub mod mx;
 pub mod name;
+pub mod reverse;
 pub mod special;
 pub mod spf;
 pub mod suffix;
@@ -19,3 +20,4 @@ pub mod tls_rpt;
 pub mod tlsa;
 
 pub use name::{Name, NameError};
+pub use reverse::reverse_name;

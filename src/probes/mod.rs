@@ -11,6 +11,8 @@ pub mod imap;
 pub mod pop3;
 pub mod session;
 pub mod smtp;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tls;
 
 use std::net::{IpAddr, SocketAddr};

@@ -2,8 +2,9 @@
 //!
 //! The transcript is the evidence of a session and reads like one: `C:` before what we sent, `S:` before what the server
 //! sent, `--` before what happened otherwise (connected, TLS established, the wait that ended without answer). Octets
-//! that are not printable are written as `\xNN` and a backslash as `\\`, so the octets of the session can be told from
-//! it. Secrets never enter it. A line, a session and a transcript have limits; reaching one is a cause like any other.
+//! that are not printable are written as `\xNN` and a backslash as `\\`, so the octets of a line can be told from it.
+//! Secrets never enter it. A line, a session and a transcript have limits; reaching one is a cause like any other. What a
+//! reply means is for the protocols; this module knows lines only.
 
 use std::io;
 use std::time::Duration;
@@ -22,7 +23,11 @@ use crate::facts::{Artefact, ArtefactKind, Cause, Recorder};
 /// How many octets are read at a time.
 const READ: usize = 4096;
 
-/// One connection to a service. [`Session::close`] or [`Session::abandon`] must end it, or its transcript stays empty.
+/// Most octets of an unfinished line that enter the transcript.
+const REST: usize = 200;
+
+/// One connection to a service. [`Session::close`] ends it politely; dropped, it ends without a goodbye. Either way its
+/// transcript is registered.
 pub struct Session<'a> {
     endpoint: &'a Endpoint,
     settings: &'a Settings,
@@ -33,6 +38,10 @@ pub struct Session<'a> {
     transcript: Transcript,
     /// When the session must have ended.
     deadline: Instant,
+    /// Where in the transcript the connection was made.
+    connected: Span,
+    /// Whether the server ended the connection.
+    ended_by_server: bool,
 }
 
 enum Stream {
@@ -54,26 +63,25 @@ impl<'a> Session<'a> {
         deadline: Instant,
     ) -> Result<Session<'a>, Failure> {
         let file = recorder.reserve(&format!("{purpose}/{}", endpoint.name()));
+        let transcript = Transcript::new(file, settings.max_transcript);
         let mut session = Session {
             endpoint,
             settings,
             recorder,
             stream: None,
             received: Vec::new(),
-            transcript: Transcript::new(file, settings.max_transcript),
+            connected: transcript.end(),
+            transcript,
             deadline,
+            ended_by_server: false,
         };
         match session.connect().await {
             Ok(stream) => {
-                session.note(&format!("connected to {}", endpoint.address));
+                session.connected = session.note(&format!("connected to {}", endpoint.address));
                 session.stream = Some(Stream::Plain(stream));
                 Ok(session)
             }
-            Err((cause, text)) => {
-                let failure = session.failure(cause, &text);
-                session.abandon();
-                Err(failure)
-            }
+            Err((cause, text)) => Err(session.failure(cause, &text)),
         }
     }
 
@@ -92,7 +100,7 @@ impl<'a> Session<'a> {
             Ok(Err(error)) => Err(described(error)),
             Err(_) => {
                 let seconds = self.settings.connect_timeout.as_secs_f32();
-                Err((Cause::TcpTimeout, format!("no connection to {address} within {seconds} s")))
+                Err(self.late(Cause::TcpTimeout, &format!("no connection to {address} within {seconds} s")))
             }
         }
     }
@@ -100,6 +108,16 @@ impl<'a> Session<'a> {
     /// The service.
     pub fn endpoint(&self) -> &'a Endpoint {
         self.endpoint
+    }
+
+    /// Where in the transcript the connection was made.
+    pub fn connected(&self) -> Span {
+        self.connected
+    }
+
+    /// Whether the server ended the connection, as far as was read or written.
+    pub fn is_ended_by_server(&self) -> bool {
+        self.ended_by_server
     }
 
     /// The settings.
@@ -114,7 +132,13 @@ impl<'a> Session<'a> {
     pub async fn line(&mut self) -> Result<Noted<String>, Failure> {
         let by = self.by(self.settings.reply_timeout);
         loop {
-            if let Some(end) = memchr::memchr(b'\n', &self.received) {
+            let end = memchr::memchr(b'\n', &self.received);
+            if end.unwrap_or(self.received.len()) > self.settings.max_line {
+                self.partial();
+                let text = format!("the server sends a line longer than {} octets", self.settings.max_line);
+                return Err(self.failure(Cause::Protocol, &text));
+            }
+            if let Some(end) = end {
                 let mut line: Vec<u8> = self.received.drain(..=end).collect();
                 line.pop();
                 if line.last() == Some(&b'\r') {
@@ -126,52 +150,48 @@ impl<'a> Session<'a> {
                 }
                 return Ok(Noted { value: String::from_utf8_lossy(&line).into_owned(), span });
             }
-            if self.received.len() > self.settings.max_line {
-                let start: Vec<u8> = self.received.drain(..).take(200).collect();
-                self.transcript.write("S: ", &start);
-                let text = format!("the server sends a line longer than {} octets", self.settings.max_line);
-                return Err(self.failure(Cause::Protocol, &text));
-            }
             self.fill(by).await?;
         }
     }
 
     /// Waits for more octets.
     async fn fill(&mut self, by: Instant) -> Result<(), Failure> {
-        let mut chunk = [0; READ];
-        let read = async {
-            match self.stream.as_mut() {
-                Some(Stream::Plain(stream)) => stream.read(&mut chunk).await,
-                Some(Stream::Tls(stream)) => stream.read(&mut chunk).await,
-                None => Ok(0),
-            }
-        };
-        match timeout_at(by, read).await {
+        match timeout_at(by, self.read()).await {
             Ok(Ok(0)) => {
+                self.ended_by_server = true;
                 self.partial();
                 Err(self.failure(Cause::Protocol, "the server closed the connection"))
             }
-            Ok(Ok(length)) => {
-                self.received.extend_from_slice(&chunk[..length]);
-                Ok(())
-            }
+            Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => {
                 self.partial();
-                let (cause, text) = broken(&error);
-                Err(self.failure(cause, &text))
+                Err(self.broken(&error))
             }
             Err(_) => {
                 self.partial();
-                Err(self.failure(Cause::TcpTimeout, "the server sent no complete line in time"))
+                let (cause, text) = self.late(Cause::TcpTimeout, "the server sent no complete line in time");
+                Err(self.failure(cause, &text))
             }
         }
     }
 
+    /// Reads some octets and says how many; none at the end of the connection.
+    async fn read(&mut self) -> io::Result<usize> {
+        let mut chunk = [0; READ];
+        let length = match self.stream.as_mut() {
+            Some(Stream::Plain(stream)) => stream.read(&mut chunk).await?,
+            Some(Stream::Tls(stream)) => stream.read(&mut chunk).await?,
+            None => 0,
+        };
+        self.received.extend_from_slice(chunk.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+
     /// Writes what was received of an unfinished line into the transcript.
     fn partial(&mut self) {
-        if !self.received.is_empty() {
-            let rest: Vec<u8> = self.received.drain(..).take(200).collect();
-            self.transcript.write("S: ", &rest);
+        let rest = std::mem::take(&mut self.received);
+        if !rest.is_empty() {
+            self.transcript.write("S: ", rest.get(..REST).unwrap_or(&rest));
         }
     }
 
@@ -214,23 +234,22 @@ impl<'a> Session<'a> {
         };
         match timeout_at(by, write).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => {
-                let (cause, text) = broken(&error);
+            Ok(Err(error)) => Err(self.broken(&error)),
+            Err(_) => {
+                let (cause, text) = self.late(Cause::TcpTimeout, "the server does not read what is sent");
                 Err(self.failure(cause, &text))
             }
-            Err(_) => Err(self.failure(Cause::TcpTimeout, "the server does not read what is sent")),
         }
     }
 
-    /// Whether the server sends anything within a time, without being asked.
+    /// Whether the server sends anything within a time, without being asked. What it sent is read by the next call of
+    /// [`Session::line`]; a connection that ends is not an answer.
     pub async fn speaks_within(&mut self, wait: Duration) -> bool {
         if !self.received.is_empty() {
             return true;
         }
         let by = self.by(wait);
-        let Some(Stream::Plain(stream)) = self.stream.as_mut() else { return false };
-        let mut octet = [0; 1];
-        matches!(timeout_at(by, stream.peek(&mut octet)).await, Ok(Ok(1..)))
+        matches!(timeout_at(by, self.read()).await, Ok(Ok(1..)))
     }
 
     /// Octets that were received and not read as lines: what a server sent after its answer.
@@ -243,7 +262,7 @@ impl<'a> Session<'a> {
         let length = self.received.len();
         if length > 0 {
             self.partial();
-            self.received.clear();
+            self.note(&format!("{length} octets that nobody asked for were discarded"));
         }
         length
     }
@@ -251,7 +270,8 @@ impl<'a> Session<'a> {
     /// Steps into TLS as a client of today's standards. What was received before and not read is not carried over.
     ///
     /// # Errors
-    /// The handshake was not completed; the session cannot be used any more.
+    /// The handshake was not completed; the session cannot be used any more. [`Cause::TlsHandshake`] when the server broke
+    /// it off, whether with an alert, with something that is not TLS or by closing; another cause when it fell silent.
     pub async fn start_tls(&mut self) -> Result<(Handshake, Span), Failure> {
         let Some(Stream::Plain(stream)) = self.stream.take() else {
             return Err(self.failure(Cause::TlsHandshake, "the connection cannot step into TLS"));
@@ -265,7 +285,10 @@ impl<'a> Session<'a> {
                 Ok((handshake, span))
             }
             Ok(Err(text)) => Err(self.failure(Cause::TlsHandshake, &format!("the TLS handshake failed: {text}"))),
-            Err(_) => Err(self.failure(Cause::TlsHandshake, "the TLS handshake was not completed in time")),
+            Err(_) => {
+                let (cause, text) = self.late(Cause::TcpTimeout, "the TLS handshake was not completed in time");
+                Err(self.failure(cause, &text))
+            }
         }
     }
 
@@ -307,13 +330,34 @@ impl<'a> Session<'a> {
         self.abandon();
     }
 
-    /// Ends the session without a goodbye, and registers its transcript.
+    /// Ends the session without a goodbye.
     pub fn abandon(self) {
-        let raw = self.transcript.text;
-        let time = Time(jiff::Timestamp::now().as_second());
-        let title = format!("session with {}", self.endpoint.name());
-        let artefact = Artefact { kind: ArtefactKind::Transcript, title, time, raw: raw.clone() };
-        self.recorder.fill(self.transcript.file, raw, artefact);
+        drop(self);
+    }
+
+    /// Why a wait ended: its own cause, or the end of the time that all sessions with the service have together.
+    fn late(&self, cause: Cause, text: &str) -> (Cause, String) {
+        if Instant::now() < self.deadline {
+            return (cause, text.to_owned());
+        }
+        let seconds = self.settings.service_timeout.as_secs_f32();
+        (Cause::LimitReached, format!("the {seconds} s that one service may take were used up: {text}"))
+    }
+
+    /// What an error on an open connection means.
+    fn broken(&mut self, error: &io::Error) -> Failure {
+        let text = match error.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+                self.ended_by_server = true;
+                "the server broke the connection off".to_owned()
+            }
+            io::ErrorKind::UnexpectedEof => {
+                self.ended_by_server = true;
+                "the server closed the connection inside TLS".to_owned()
+            }
+            _ => format!("the connection failed: {error}"),
+        };
+        self.failure(Cause::Protocol, &text)
     }
 
     /// The earlier of a time from now and the end of the session.
@@ -332,14 +376,14 @@ fn described(error: io::Error) -> (Cause, String) {
     }
 }
 
-/// What an error on an open connection means.
-fn broken(error: &io::Error) -> (Cause, String) {
-    match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
-            (Cause::Protocol, "the server broke the connection off".to_owned())
-        }
-        io::ErrorKind::UnexpectedEof => (Cause::Protocol, "the server closed the connection inside TLS".to_owned()),
-        _ => (Cause::Protocol, format!("the connection failed: {error}")),
+impl Drop for Session<'_> {
+    /// Registers the transcript, also of a session that was cut short from outside.
+    fn drop(&mut self) {
+        let raw = std::mem::take(&mut self.transcript.text);
+        let time = Time(jiff::Timestamp::now().as_second());
+        let title = format!("session with {}", self.endpoint.name());
+        let artefact = Artefact { kind: ArtefactKind::Transcript, title, time, raw: raw.clone() };
+        self.recorder.fill(self.transcript.file, raw, artefact);
     }
 }
 
@@ -347,7 +391,9 @@ fn broken(error: &io::Error) -> (Cause, String) {
 struct Transcript {
     file: FileId,
     text: Vec<u8>,
+    /// How long the text may become by what the server sends. Our own lines are few and short.
     limit: usize,
+    /// Whether the server sent more than that.
     full: bool,
 }
 
@@ -356,29 +402,16 @@ impl Transcript {
         Transcript { file, text: Vec::new(), limit, full: false }
     }
 
-    /// Writes one line and returns the place of its content, without the prefix.
+    /// Writes one line and returns the place of its content, without the prefix. What does not fit any more is left out.
     fn write(&mut self, prefix: &str, octets: &[u8]) -> Span {
-        if self.text.len() + octets.len() > self.limit && prefix == "S: " {
+        let line = readable(octets);
+        if prefix == "S: " && self.text.len() + line.len() > self.limit {
             self.full = true;
         }
-        // Beside the limit of what servers may fill, our own lines are few and short.
         self.text.extend_from_slice(prefix.as_bytes());
         let start = self.text.len();
-        let room = if self.full { 0 } else { octets.len() };
-        for character in String::from_utf8_lossy(&octets[..room]).chars() {
-            match character {
-                '\\' => self.text.extend_from_slice(b"\\\\"),
-                control if control.is_control() || control == char::REPLACEMENT_CHARACTER => {
-                    let mut buffer = [0; 4];
-                    for octet in control.encode_utf8(&mut buffer).bytes() {
-                        self.text.extend_from_slice(format!("\\x{octet:02x}").as_bytes());
-                    }
-                }
-                other => {
-                    let mut buffer = [0; 4];
-                    self.text.extend_from_slice(other.encode_utf8(&mut buffer).as_bytes());
-                }
-            }
+        if !(self.full && prefix == "S: ") {
+            self.text.extend_from_slice(line.as_bytes());
         }
         let end = self.text.len();
         self.text.push(b'\n');
@@ -395,3 +428,31 @@ impl Transcript {
         Span::new(self.file, at(start), at(end))
     }
 }
+
+/// The octets of a line as text: what is not printable, or not UTF-8, as `\xNN`.
+fn readable(octets: &[u8]) -> String {
+    let mut text = String::with_capacity(octets.len());
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\\' => text.push_str("\\\\"),
+                control if control.is_control() => {
+                    let mut buffer = [0; 4];
+                    escape(&mut text, control.encode_utf8(&mut buffer).as_bytes());
+                }
+                other => text.push(other),
+            }
+        }
+        escape(&mut text, chunk.invalid());
+    }
+    text
+}
+
+fn escape(text: &mut String, octets: &[u8]) {
+    for octet in octets {
+        text.push_str(&format!("\\x{octet:02x}"));
+    }
+}
+
+#[cfg(test)]
+mod tests;

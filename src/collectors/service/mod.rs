@@ -5,11 +5,15 @@ mod greeting;
 mod imap;
 mod pop3;
 mod smtp;
+mod smtp_behaviour;
 mod starttls;
+#[cfg(test)]
+mod tests;
 mod tls;
 
+use crate::diag::Span;
 use crate::facts::service::{ImapFacts, Pop3Facts, SmtpFacts};
-use crate::facts::{Fact, Method, Observed, Provenance, ServiceFacts};
+use crate::facts::{Fact, Method, Observed, Proof, Provenance, ServiceFacts};
 use crate::mail::Name;
 use crate::probes::{Failure, Noted, Seen, ServiceProbe, SessionProbe};
 
@@ -31,7 +35,7 @@ pub fn collect(context: &Context<'_>, input: &ServiceInput<'_>) -> ServiceFacts 
     let tls = tls::collect(input);
     let (auth, smtp, imap, pop3) = match &input.probe.session {
         SessionProbe::Smtp(probe) => {
-            (smtp::auth(endpoint, probe), smtp::collect(probe), ImapFacts::default(), Pop3Facts::default())
+            (smtp::auth(endpoint, probe), smtp::collect(endpoint, probe), ImapFacts::default(), Pop3Facts::default())
         }
         SessionProbe::Imap(probe) => {
             (imap::auth(endpoint, probe), SmtpFacts::default(), imap::collect(endpoint, probe), Pop3Facts::default())
@@ -70,6 +74,16 @@ fn seen<T, U>(seen: &Seen<T>, value: impl FnOnce(&T) -> U) -> Fact<U> {
         Ok(Noted { value: found, span }) => Fact::present(value(found), Method::Session, Some(*span)),
         Err(failure) => unseen(failure),
     }
+}
+
+/// A value that a session showed.
+fn observed<T>(value: T, span: Span) -> Fact<T> {
+    Fact::present(value, Method::Session, Some(span))
+}
+
+/// The service was asked, or needs no asking, and does not have it.
+fn not_offered<T>(span: Span) -> Fact<T> {
+    Fact::absent(Proof::NotOffered, Method::Session, Some(span))
 }
 
 /// A fact that is unknown because something could not be seen.

@@ -90,6 +90,12 @@ impl<'a> Dialogue<'a> {
         self.ended.get_or_insert(failure).clone()
     }
 
+    /// The same conversation, with another reason why nothing more is asked.
+    pub(super) fn ended_by(mut self, failure: Failure) -> Dialogue<'a> {
+        self.ended = Some(failure);
+        self
+    }
+
     /// Sends a command and waits for its reply.
     pub(super) async fn command(&mut self, line: &str) -> Seen<Reply> {
         if let Some(failure) = &self.ended {

@@ -20,6 +20,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use fields::presentation;
+pub(in crate::sources) use wire::wire_text;
 
 use self::scan::{Kind, Open, Scanner, Token};
 use super::names::Base;

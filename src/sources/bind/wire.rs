@@ -3,7 +3,27 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::fields::{self, Field, quote};
-use crate::sources::record::RecordType;
+use super::rdata::{Position, Raw};
+use crate::diag::{FileId, Span};
+use crate::sources::names::{Names, ROOT};
+use crate::sources::record::{RData, RecordType};
+
+/// The presentation text of data as received, and the canonical text that the reader of zone files makes of it, when
+/// that is wanted. `None` when the octets do not fit the type.
+pub(in crate::sources) fn wire_text(rtype: RecordType, octets: &[u8], canonical: bool) -> Option<(String, String)> {
+    let text = to_text(rtype, octets)?;
+    if !canonical {
+        return Some((text, String::new()));
+    }
+    let (bytes, end) = (text.as_bytes(), text.len());
+    let names = &Names::new();
+    let file = Span::new(FileId(0), 0, 0);
+    let raw = Raw { bytes, start: 0, end, position: Position::Fixed(file), names, origin: ROOT };
+    match raw.decode(rtype) {
+        RData::Other(canonical) => Some((text, canonical)),
+        _ => None,
+    }
+}
 
 /// The presentation text of data, `\# length hex` for types without a table, `None` when the octets do not fit the type.
 pub(super) fn to_text(rtype: RecordType, octets: &[u8]) -> Option<String> {

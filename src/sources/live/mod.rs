@@ -11,18 +11,54 @@
 //!
 //! [`Recorder`]: crate::facts::Recorder
 
+mod cache;
+mod convert;
+mod exchange;
+mod keys;
+mod outcome;
+mod pace;
+mod pool;
+mod random;
+mod resolve;
+mod settle;
+mod system;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod validate;
+mod view;
+mod wire;
 
-use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{Answer, Ask, NoReply, Outcome, RecordSource, RecordType, Reply, Validation};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OnceCell, Semaphore};
+
+use self::cache::Cache;
+use self::keys::{AskKey, Asked, QuestionKey, Questioned};
+use self::pace::Pace;
+use self::pool::Pool;
+use self::random::Random;
+use self::resolve::{Known, Route};
+use self::validate::Validator;
+use super::record::{Ask, NoReply, Outcome, RecordType, Reply, Validation};
 use crate::diag::Span;
 use crate::facts::{Cause, Recorder};
 use crate::mail::Name;
+
+pub use self::settle::{Settled, settle};
+pub use self::view::View;
+
+/// Questions whose answers are remembered, in each of two generations.
+const REMEMBERED: usize = 100_000;
+
+/// Most sockets for single questions to name servers at the same time.
+const SINGLE_SOCKETS: usize = 256;
 
 /// How to ask.
 #[derive(Debug, Clone)]
@@ -45,9 +81,30 @@ pub struct Options {
     pub source_address: Option<IpAddr>,
     /// Whether name servers are asked directly (lame servers, open recursion, open transfer).
     pub authorities: bool,
-    /// Whether answers are validated, and with which trust anchors: DS or DNSKEY records in zone-file form; `None`: the
-    /// root's as published by IANA.
+    /// Whether answers are validated; the messages are kept in memory for that.
+    pub validate: bool,
+    /// Trust anchors of the validation: DS or DNSKEY records in zone-file form; `None`: the root's as published by
+    /// IANA.
     pub trust_anchors: Option<String>,
+}
+
+/// The resolvers of the system, asked patiently and without haste.
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            resolvers: Vec::new(),
+            compare: None,
+            authority_port: system::PORT,
+            timeout: Duration::from_secs(5),
+            attempts: 3,
+            concurrency: 256,
+            rate: None,
+            source_address: None,
+            authorities: true,
+            validate: true,
+            trust_anchors: None,
+        }
+    }
 }
 
 /// Everything that can be asked.
@@ -68,6 +125,26 @@ pub enum Request {
 pub struct Live {
     options: Options,
     recorder: Arc<Recorder>,
+    random: Random,
+    pace: Pace,
+    resolvers: Vec<Upstream>,
+    /// The resolver for second opinions, if there is one.
+    second: Vec<Upstream>,
+    /// Questions to resolvers that are in flight.
+    permits: Semaphore,
+    /// Sockets for single questions that are open.
+    sockets: Semaphore,
+    questions: Cache<Questioned, Known>,
+    asked: Cache<Asked, Result<Reply, NoReply>>,
+    validations: Cache<Questioned, Validation>,
+    validator: Validator,
+}
+
+/// A resolver, and the sockets to it.
+#[derive(Debug)]
+struct Upstream {
+    address: SocketAddr,
+    pool: Option<Pool>,
 }
 
 /// A message that a server sent, with the text that renders it.
@@ -99,32 +176,121 @@ impl Live {
     ///
     /// # Errors
     /// No resolver, no socket, or trust anchors that cannot be read.
-    pub async fn new(options: Options, recorder: Arc<Recorder>) -> Result<Live, LiveError> {
-        Ok(Live { options, recorder })
+    pub async fn new(mut options: Options, recorder: Arc<Recorder>) -> Result<Live, LiveError> {
+        if options.resolvers.is_empty() {
+            options.resolvers = system::resolvers();
+        }
+        if options.resolvers.is_empty() {
+            return Err(LiveError::NoResolver);
+        }
+        options.concurrency = options.concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let validator = Validator::new(options.trust_anchors.as_deref()).map_err(LiveError::TrustAnchors)?;
+        let mut resolvers = Vec::new();
+        for address in &options.resolvers {
+            resolvers.push(Upstream::open(*address, &options).await?);
+        }
+        let mut second = Vec::new();
+        if let Some(address) = options.compare {
+            second.push(Upstream::open(address, &options).await?);
+        }
+        Ok(Live {
+            random: Random::new(),
+            pace: Pace::new(options.rate),
+            resolvers,
+            second,
+            permits: Semaphore::new(options.concurrency),
+            sockets: Semaphore::new(options.concurrency.min(SINGLE_SOCKETS)),
+            questions: Cache::new(REMEMBERED),
+            asked: Cache::new(REMEMBERED / 4),
+            validations: Cache::new(REMEMBERED / 4),
+            validator,
+            options,
+            recorder,
+        })
     }
 
     /// Asks what is not known yet, everything at the same time within the limits of the options. Every request is known
     /// afterwards, if only as unknown with its cause.
-    pub async fn fetch(&self, _requests: BTreeSet<Request>) {}
+    pub async fn fetch(&self, requests: BTreeSet<Request>) {
+        let mut running: FuturesUnordered<_> = requests.into_iter().map(|request| self.answer(request)).collect();
+        while running.next().await.is_some() {}
+    }
+
+    async fn answer(&self, request: Request) {
+        match request {
+            Request::Lookup(name, rtype) => self.look_up(name, rtype, Route::Resolvers).await,
+            Request::SecondOpinion(name, rtype) => self.look_up(name, rtype, Route::Second).await,
+            Request::Validate(name, rtype) => {
+                let key = QuestionKey { name: &name, rtype, route: Route::Resolvers };
+                let cell = self.validations.cell(&key, || key.to_owned());
+                cell.get_or_init(|| self.validator.validate(self, &name, rtype)).await;
+            }
+            Request::Ask(server, name, rtype, mode) => {
+                let key = AskKey { server, name: &name, rtype, mode };
+                let cell = self.asked.cell(&key, || key.to_owned());
+                cell.get_or_init(|| self.ask_server(server, &name, rtype, mode)).await;
+            }
+        }
+    }
+
+    /// Finds out about a name and the aliases behind it, as far as one lookup goes.
+    async fn look_up(&self, mut name: Name, rtype: RecordType, route: Route) {
+        let mut aliases = Vec::new();
+        while !view::circles(&aliases, &name) {
+            let cell = self.known(&name, rtype, route).await;
+            let Some(known) = cell.get() else { return };
+            aliases.extend_from_slice(&known.said.answer.aliases);
+            match &known.said.onward {
+                Some(onward) => name = onward.clone(),
+                None => return,
+            }
+        }
+    }
+
+    /// What one question to resolvers brings, asked now or before.
+    async fn known(&self, name: &Name, rtype: RecordType, route: Route) -> Arc<OnceCell<Known>> {
+        let key = QuestionKey { name, rtype, route };
+        let cell = self.questions.cell(&key, || key.to_owned());
+        cell.get_or_init(|| self.find_out(name, rtype, route)).await;
+        cell
+    }
 
     /// The message that answers a question, from what is known or from the resolvers: for validation, which needs the
     /// signatures. With `checking_disabled`, the resolver is asked to hand over what it cannot validate (RFC 4035
     /// section 3.2.2).
     ///
     /// # Errors
-    /// No reply.
+    /// No reply, or one that is no answer (SERVFAIL, REFUSED, ...).
     #[expect(dead_code)]
-    async fn message(
-        &self,
-        _name: &Name,
-        _rtype: RecordType,
-        _checking_disabled: bool,
-    ) -> Result<Arc<Message>, NoReply> {
-        Err(NoReply { cause: Cause::NotCollected, note: String::new(), span: None })
+    async fn message(&self, name: &Name, rtype: RecordType, checking_disabled: bool) -> Result<Arc<Message>, NoReply> {
+        let route = if checking_disabled { Route::Unchecked } else { Route::Resolvers };
+        let cell = self.known(name, rtype, route).await;
+        let known = cell.get();
+        match known.map(|known| (&known.said.answer.outcome, &known.said.onward, &known.message)) {
+            Some((Outcome::Unknown { cause, note, span }, None, _)) => {
+                Err(NoReply { cause: *cause, note: note.clone(), span: *span })
+            }
+            Some((_, _, Some(message))) => Ok(Arc::clone(message)),
+            _ => {
+                let note = "this run does not keep messages for validation".to_owned();
+                Err(NoReply { cause: Cause::NotCollected, note, span: known.map(|known| known.span) })
+            }
+        }
     }
 
-    /// Whether the resolver answers names that cannot exist (a canary below `.invalid`); a note for the report if so.
+    /// Whether a resolver answers names that cannot exist (a canary below `.invalid`, RFC 6761 section 6.4); a sentence
+    /// for the report if so.
     pub async fn canary(&self) -> Option<String> {
+        for resolver in &self.resolvers {
+            let name = self.canary_name()?;
+            if let Some(address) = self.made_up(resolver, &name).await {
+                return Some(format!(
+                    "the resolver {} answers names that do not exist: for {name} it gave {address}, so what it says \
+                     about absent names cannot be trusted",
+                    resolver.address
+                ));
+            }
+        }
         None
     }
 
@@ -140,73 +306,19 @@ impl Live {
 
     /// Answers from what is known, and notes what is missing.
     pub fn view(&self) -> View<'_> {
-        View { live: self, missing: RefCell::default(), last: false }
+        View::new(self, false)
     }
 
     /// Like [`Live::view`], but what is missing is unknown for good: a limit of rounds was reached.
     pub fn last_view(&self) -> View<'_> {
-        View { live: self, missing: RefCell::default(), last: true }
+        View::new(self, true)
     }
 }
 
-/// What is known, as a source of records.
-pub struct View<'a> {
-    #[expect(dead_code)]
-    live: &'a Live,
-    missing: RefCell<BTreeSet<Request>>,
-    last: bool,
-}
-
-impl View<'_> {
-    /// What was asked for and is not known; empty when every answer given is final.
-    pub fn take_missing(&self) -> BTreeSet<Request> {
-        self.missing.take()
-    }
-
-    fn missing(&self, request: Request) -> (Cause, String) {
-        self.missing.borrow_mut().insert(request);
-        match self.last {
-            true => (Cause::LimitReached, "the chain of questions is too long".to_owned()),
-            false => (Cause::NotCollected, "not asked yet".to_owned()),
-        }
-    }
-}
-
-impl RecordSource for View<'_> {
-    fn lookup(&self, name: &Name, rtype: RecordType) -> Answer {
-        let (cause, note) = self.missing(Request::Lookup(name.clone(), rtype));
-        Answer {
-            aliases: Vec::new(),
-            outcome: Outcome::Unknown { cause, note, span: None },
-            wildcard: false,
-            incomplete: None,
-        }
-    }
-
-    fn zone_of(&self, name: &Name) -> Option<(Name, Span)> {
-        self.missing(Request::Lookup(name.clone(), RecordType::SOA));
-        None
-    }
-
-    fn names_below(&self, _name: &Name) -> Option<Vec<Name>> {
-        None
-    }
-
-    fn validate(&self, name: &Name, rtype: RecordType) -> Validation {
-        let (cause, note) = self.missing(Request::Validate(name.clone(), rtype));
-        Validation::unknown(cause, note, None)
-    }
-
-    fn ask(&self, server: IpAddr, name: &Name, rtype: RecordType, mode: Ask) -> Result<Reply, NoReply> {
-        let (cause, note) = self.missing(Request::Ask(server, name.clone(), rtype, mode));
-        Err(NoReply { cause, note, span: None })
-    }
-
-    fn second_opinion(&self, _name: &Name, _rtype: RecordType) -> Option<Answer> {
-        None
-    }
-
-    fn is_live(&self) -> bool {
-        true
+impl Upstream {
+    /// More questions in flight need more sockets: the system keeps a few hundred replies for each.
+    async fn open(address: SocketAddr, options: &Options) -> Result<Upstream, std::io::Error> {
+        let sockets = (options.concurrency / 128).clamp(4, 64);
+        Ok(Upstream { address, pool: Some(Pool::open(address, options.source_address, sockets).await?) })
     }
 }

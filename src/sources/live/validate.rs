@@ -9,7 +9,6 @@ use crate::sources::{RecordType, Validation};
 #[derive(Debug)]
 pub(super) struct Validator {}
 
-#[expect(dead_code)]
 impl Validator {
     /// A validator with the root's published keys, or with anchors in zone-file form (DS or DNSKEY records).
     ///

@@ -1,0 +1,70 @@
+//! What is known already: every question is asked once, however many ask it at the same time.
+//!
+//! An entry is a cell that the first who asks fills and all others wait for; if the first gives up, the next goes on.
+//! Two generations bound the memory: when the young one is full, the old one is dropped and the young one becomes old.
+//! What is used again moves back into the young one, so that targets that are being worked on keep what they know.
+
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hashbrown::{Equivalent, HashMap};
+use tokio::sync::OnceCell;
+
+/// A bounded map from questions to cells.
+#[derive(Debug)]
+pub(super) struct Cache<K, V> {
+    generations: Mutex<Generations<K, V>>,
+    /// Most entries of one generation.
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Generations<K, V> {
+    young: HashMap<K, Arc<OnceCell<V>>>,
+    old: HashMap<K, Arc<OnceCell<V>>>,
+}
+
+impl<K: Eq + Hash, V> Cache<K, V> {
+    pub(super) fn new(limit: usize) -> Cache<K, V> {
+        Cache { generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }), limit }
+    }
+
+    /// The cell of a question, new or old.
+    pub(super) fn cell<Q: Hash + Equivalent<K>>(&self, question: &Q, key: impl FnOnce() -> K) -> Arc<OnceCell<V>> {
+        self.with(|generations| match generations.find(question, self.limit) {
+            Some(cell) => cell,
+            None => {
+                let cell = Arc::new(OnceCell::new());
+                generations.insert(key(), Arc::clone(&cell), self.limit);
+                cell
+            }
+        })
+    }
+
+    /// The cell of a question if it is filled.
+    pub(super) fn known<Q: Hash + Equivalent<K>>(&self, question: &Q) -> Option<Arc<OnceCell<V>>> {
+        self.with(|generations| generations.find(question, self.limit)).filter(|cell| cell.initialized())
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Generations<K, V>) -> T) -> T {
+        act(&mut self.generations.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl<K: Eq + Hash, V> Generations<K, V> {
+    fn find<Q: Hash + Equivalent<K>>(&mut self, question: &Q, limit: usize) -> Option<Arc<OnceCell<V>>> {
+        if let Some(cell) = self.young.get(question) {
+            return Some(Arc::clone(cell));
+        }
+        let (key, cell) = self.old.remove_entry(question)?;
+        self.insert(key, Arc::clone(&cell), limit);
+        Some(cell)
+    }
+
+    fn insert(&mut self, key: K, cell: Arc<OnceCell<V>>, limit: usize) {
+        if self.young.len() >= limit {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(key, cell);
+    }
+}

@@ -1,0 +1,322 @@
+//! A message as text in the form of zone files, and its records with their places in that text.
+//!
+//! The text is written once, and every position is taken while it is written, so that a place inside an SPF record in
+//! a chunked TXT is exact. Records are sorted: a server that rotates its answers does not change the text. Data that do
+//! not fit their type are written in the generic form of RFC 3597 and are malformed, never dropped.
+
+use std::cmp::Ordering;
+use std::fmt::Write as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::wire::{self, Broken, CLASS_IN, Head, Message, Section};
+use crate::diag::{FileId, Span};
+use crate::mail::Name;
+use crate::sources::bind::wire_text;
+use crate::sources::record::{RData, Record, RecordType, Run, Soa, Text};
+
+/// Most bytes of text that one message may become: compression can make a message hundred times as long.
+const TEXT_LIMIT: usize = 1 << 20;
+
+/// A text under construction, and the file it will be.
+#[derive(Debug)]
+pub(super) struct Page {
+    file: FileId,
+    text: String,
+}
+
+impl Page {
+    pub(super) fn new(file: FileId) -> Page {
+        Page { file, text: String::with_capacity(256) }
+    }
+
+    /// Adds a line.
+    pub(super) fn line(&mut self, line: std::fmt::Arguments<'_>) -> Span {
+        let start = self.at();
+        // Writing to a string cannot fail.
+        let _ = self.text.write_fmt(line);
+        let span = self.since(start);
+        self.text.push('\n');
+        span
+    }
+
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.text.shrink_to_fit();
+        self.text.into_bytes()
+    }
+
+    fn at(&self) -> u32 {
+        u32::try_from(self.text.len()).unwrap_or(u32::MAX)
+    }
+
+    fn since(&self, start: u32) -> Span {
+        Span::new(self.file, start, self.at())
+    }
+
+    fn put(&mut self, value: impl std::fmt::Display) -> Span {
+        let start = self.at();
+        let _ = write!(self.text, "{value}");
+        self.since(start)
+    }
+
+    /// A name with its final dot. Characters that mean something else in zone files are escaped (RFC 1035 section 5.1).
+    fn name(&mut self, name: &Name) -> Span {
+        let start = self.at();
+        let text = name.as_str();
+        if text.bytes().any(|byte| b"\"();@$".contains(&byte)) {
+            let mut escaped = false;
+            for character in text.chars() {
+                if !escaped && "\"();@$".contains(character) {
+                    self.text.push('\\');
+                }
+                escaped = !escaped && character == '\\';
+                self.text.push(character);
+            }
+        } else {
+            self.text.push_str(text);
+        }
+        if !name.is_root() {
+            self.text.push('.');
+        }
+        self.since(start)
+    }
+}
+
+/// Why a message cannot be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Unshown {
+    /// It is not a DNS message.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+    /// It is longer than what is looked at.
+    #[error("the message is too long to be looked at")]
+    TooLong,
+}
+
+/// What a message holds.
+#[derive(Debug, Default)]
+pub(super) struct Shown {
+    /// Records of class IN, sorted.
+    pub(super) records: Vec<(Section, Record)>,
+    /// Whether a signature says that the records of the wanted type were made from a wildcard (RFC 4035 section 5.3.4).
+    pub(super) wildcard: bool,
+}
+
+/// Writes the records of a message. With `wanted`, only records of this type, aliases and the start of authority come
+/// back as values; the text has all but those of the additional section, which nobody asked for.
+///
+/// # Errors
+/// A name cannot be read, or the text would be too long.
+pub(super) fn show(message: &Message<'_>, wanted: Option<RecordType>, page: &mut Page) -> Result<Shown, Unshown> {
+    let mut rows = Vec::with_capacity(message.records.len());
+    for head in &message.records {
+        if wanted.is_none() || head.section != Section::Additional {
+            rows.push((head, message.data(head)?));
+        }
+    }
+    // A server may give the records of a set in any order (RFC 2181 section 5); a set holds each record once.
+    rows.sort_by(|(one, data), (other, other_data)| order(one, other).then_with(|| data.cmp(other_data)));
+    rows.dedup_by(|(one, data), (other, other_data)| order(one, other) == Ordering::Equal && data == other_data);
+    let mut shown = Shown::default();
+    let mut section = None;
+    for (head, data) in rows {
+        if section.replace(head.section) != Some(head.section) {
+            let word = match head.section {
+                Section::Answer => "answer",
+                Section::Authority => "authority",
+                Section::Additional => "additional",
+            };
+            page.line(format_args!(";; {word}"));
+        }
+        if page.text.len() + 4 * data.len() > TEXT_LIMIT {
+            return Err(Unshown::TooLong);
+        }
+        let kept = wanted.is_none_or(|wanted| [wanted, RecordType::CNAME, RecordType::SOA].contains(&head.rtype));
+        shown.wildcard |= wanted.is_some_and(|wanted| is_from_wildcard(head, wanted, &data));
+        let (span, value) = record(head, &data, kept, page);
+        if let (Some(data), true, CLASS_IN) = (value, kept, head.class) {
+            let (owner, rtype, ttl) = (head.owner.clone(), head.rtype, Some(head.ttl));
+            shown.records.push((head.section, Record { owner, rtype, ttl, data, span }));
+        }
+    }
+    Ok(shown)
+}
+
+fn order(one: &Head, other: &Head) -> Ordering {
+    let key = |head: &Head| (head.rtype, head.class);
+    one.section.cmp(&other.section).then_with(|| one.owner.cmp(&other.owner)).then_with(|| key(one).cmp(&key(other)))
+}
+
+/// RFC 4035 section 5.3.4: a signature over fewer labels than its owner has was made for a wildcard.
+fn is_from_wildcard(head: &Head, wanted: RecordType, data: &[u8]) -> bool {
+    let [t0, t1, _, labels, ..] = data else { return false };
+    head.rtype == RecordType::RRSIG
+        && head.section == Section::Answer
+        && u16::from_be_bytes([*t0, *t1]) == wanted.0
+        && usize::from(*labels) < head.owner.labels().filter(|label| *label != "*").count()
+}
+
+/// Writes one record; its place, and its value if the type has one or `others` asks for all.
+fn record(head: &Head, data: &[u8], others: bool, page: &mut Page) -> (Span, Option<RData>) {
+    let start = page.at();
+    page.name(&head.owner);
+    match head.class {
+        CLASS_IN => page.put(format_args!(" {} IN {} ", head.ttl, head.rtype)),
+        class => page.put(format_args!(" {} CLASS{class} {} ", head.ttl, head.rtype)),
+    };
+    let data_start = page.at();
+    let value = match head.class {
+        CLASS_IN => typed(head.rtype, data, others, page),
+        _ => None,
+    };
+    let value = value.or_else(|| {
+        page.text.truncate(data_start as usize);
+        page.put(format_args!("\\# {}", data.len()));
+        if !data.is_empty() {
+            page.put(format_args!(" {}", data_encoding::HEXUPPER.encode(data)));
+        }
+        let reason = format!("the octets are not data of type {}", head.rtype);
+        Some(RData::Malformed { reason, span: page.since(data_start) })
+    });
+    let span = page.since(start);
+    page.text.push('\n');
+    (span, value)
+}
+
+/// Writes data and gives their value; `None` when they do not fit the type. What was written is then void.
+fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Option<RData> {
+    let only_name = |page: &mut Page| {
+        let (name, end) = wire::read_name(data, 0).ok()?;
+        (end == data.len()).then(|| (page.name(&name), name))
+    };
+    Some(match rtype {
+        RecordType::A => {
+            let address = Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?);
+            RData::A(address, page.put(address))
+        }
+        RecordType::AAAA => {
+            let address = Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?);
+            RData::Aaaa(address, page.put(address))
+        }
+        RecordType::CNAME => only_name(page).map(|(span, name)| RData::Cname(name, span))?,
+        RecordType::NS => only_name(page).map(|(span, name)| RData::Ns(name, span))?,
+        RecordType::PTR => only_name(page).map(|(span, name)| RData::Ptr(name, span))?,
+        RecordType::MX => {
+            let (preference, rest) = data.split_first_chunk::<2>()?;
+            let (exchange, end) = wire::read_name(rest, 0).ok()?;
+            if end != rest.len() {
+                return None;
+            }
+            let preference = u16::from_be_bytes(*preference);
+            page.put(format_args!("{preference} "));
+            let span = page.name(&exchange);
+            RData::Mx { preference, exchange, span, relative: false }
+        }
+        RecordType::TXT | RecordType::SPF => RData::Txt(text(data, page)?),
+        RecordType::SOA => RData::Soa(Box::new(soa(data, page)?)),
+        RecordType::CAA => caa(data, page)?,
+        RecordType::TLSA => {
+            let ([usage, selector, matching_type], association) = data.split_first_chunk::<3>()?;
+            if association.is_empty() {
+                return None;
+            }
+            let hex = data_encoding::HEXUPPER.encode(association);
+            let span = page.put(format_args!("{usage} {selector} {matching_type} {hex}"));
+            let (usage, selector, matching_type) = (*usage, *selector, *matching_type);
+            RData::Tlsa { usage, selector, matching_type, data: association.to_vec(), span }
+        }
+        _ => {
+            let (text, canonical) = wire_text(rtype, data, others)?;
+            page.text.push_str(&text);
+            RData::Other(canonical)
+        }
+    })
+}
+
+/// Character-strings in quotes (RFC 1035 section 3.3.14), and where each octet stands.
+fn text(data: &[u8], page: &mut Page) -> Option<Text> {
+    let start = page.at();
+    let mut value =
+        Text { bytes: Vec::with_capacity(data.len()), chunks: Vec::new(), runs: Vec::new(), span: page.since(start) };
+    let mut rest = data;
+    while let [length, tail @ ..] = rest {
+        let (chunk, tail) = tail.split_at_checked(usize::from(*length))?;
+        if !value.chunks.is_empty() {
+            page.text.push(' ');
+        }
+        value.chunks.push(chunk.len());
+        page.text.push('"');
+        for octet in chunk {
+            let (file_at, width) = (page.at(), quoted(*octet, &mut page.text));
+            let at = u32::try_from(value.bytes.len()).ok()?;
+            let continues = value
+                .runs
+                .last()
+                .is_some_and(|run| run.width == width && run.file_at + (at - run.at) * u32::from(run.width) == file_at);
+            if !continues {
+                value.runs.push(Run { at, file_at, width });
+            }
+            value.bytes.push(*octet);
+        }
+        page.text.push('"');
+        rest = tail;
+    }
+    value.span = page.since(start);
+    (!value.chunks.is_empty()).then_some(value)
+}
+
+/// Writes one octet as it stands between quotes; how many characters that took.
+fn quoted(octet: u8, out: &mut String) -> u8 {
+    match octet {
+        b'"' | b'\\' => {
+            out.push('\\');
+            out.push(char::from(octet));
+            2
+        }
+        0x20..=0x7e => {
+            out.push(char::from(octet));
+            1
+        }
+        _ => {
+            out.push('\\');
+            out.extend([octet / 100, octet / 10 % 10, octet % 10].map(|digit| char::from(b'0' + digit)));
+            4
+        }
+    }
+}
+
+/// RFC 1035 section 3.3.13.
+fn soa(data: &[u8], page: &mut Page) -> Option<Soa> {
+    let (mname, at) = wire::read_name(data, 0).ok()?;
+    let (rname, at) = wire::read_name(data, at).ok()?;
+    let numbers: [u8; 20] = data.get(at..)?.try_into().ok()?;
+    let mut spans = [page.name(&mname); 7];
+    page.text.push(' ');
+    spans[1] = page.name(&rname);
+    let mut values = [0; 5];
+    for ((value, octets), span) in values.iter_mut().zip(numbers.as_chunks::<4>().0).zip(&mut spans[2..]) {
+        *value = u32::from_be_bytes(*octets);
+        page.text.push(' ');
+        *span = page.put(*value);
+    }
+    let [serial, refresh, retry, expire, minimum] = values;
+    Some(Soa { mname, rname, serial, refresh, retry, expire, minimum, spans })
+}
+
+/// RFC 8659 section 4.1.
+fn caa(data: &[u8], page: &mut Page) -> Option<RData> {
+    let [flags, length, rest @ ..] = data else { return None };
+    let (tag, value) = rest.split_at_checked(usize::from(*length))?;
+    let tag = std::str::from_utf8(tag).ok().filter(|tag| !tag.is_empty())?;
+    if !tag.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return None;
+    }
+    page.put(format_args!("{flags} "));
+    let start = page.at();
+    page.put(format_args!("{tag} \""));
+    for octet in value {
+        quoted(*octet, &mut page.text);
+    }
+    page.text.push('"');
+    let value = String::from_utf8_lossy(value).into_owned();
+    Some(RData::Caa { flags: *flags, tag: tag.to_owned(), value, span: page.since(start) })
+}

@@ -1,0 +1,141 @@
+//! What a message says about a question: the outcomes of RFC 2308 and RFC 8914, never folded into one another.
+
+use super::convert::Shown;
+use super::exchange::Heard;
+use super::wire::{Message, Section, extended_word, rcode_word};
+use crate::diag::Span;
+use crate::facts::{Cause, Proof};
+use crate::mail::Name;
+use crate::sources::record::{Alias, Answer, Outcome, RData, Record, RecordType};
+
+pub(super) const NOERROR: u16 = 0;
+pub(super) const SERVFAIL: u16 = 2;
+pub(super) const NXDOMAIN: u16 = 3;
+const REFUSED: u16 = 5;
+
+/// Most aliases that are followed, as many as common resolvers follow.
+pub(super) const ALIAS_LIMIT: usize = 16;
+
+/// Extended errors by which a resolver says that it made the answer up or holds one back (RFC 8914 sections 4.5, 4.16
+/// to 4.18).
+const CENSORED: [u16; 4] = [4, 15, 16, 17];
+
+/// Extended errors by which a resolver says that DNSSEC validation failed (RFC 8914 sections 4.6 to 4.13).
+const UNVALIDATED: std::ops::RangeInclusive<u16> = 5..=12;
+
+/// What one message says.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) answer: Answer,
+    /// The chain of aliases goes on with this name, outside the message.
+    pub(super) onward: Option<Name>,
+    /// The zone of the name that was asked for, and its SOA record, if that stands in the message.
+    pub(super) zone: Option<(Name, Span)>,
+}
+
+/// Reads what a message says about the records of a type at a name. `first` is the first line of its text.
+pub(super) fn read(
+    (heard, message): (&Heard, &Message<'_>),
+    shown: Shown,
+    (name, rtype): (&Name, RecordType),
+    first: Span,
+) -> Said {
+    let wildcard = shown.wildcard;
+    let soa = shown.records.iter().find(|(_, record)| matches!(record.data, RData::Soa(_)));
+    let soa = soa.map(|(section, record)| (*section, record.owner.clone(), record.span));
+    let referral =
+        message.records.iter().any(|head| head.section == Section::Authority && head.rtype == RecordType::NS);
+    let answers = shown.records.into_iter().filter(|(section, _)| *section == Section::Answer);
+    let mut answers: Vec<Record> = answers.map(|(_, record)| record).collect();
+    let (aliases, end, looped) = follow(&answers, name, rtype);
+    let zone = soa
+        .as_ref()
+        .filter(|(_, owner, _)| aliases.is_empty() && name.is_within(owner))
+        .map(|(_, owner, span)| (owner.clone(), *span));
+    let proof_span = soa.as_ref().map_or(first, |(_, _, span)| *span);
+    let absent = |proof| Outcome::Absent { proof, span: Some(proof_span) };
+    let unknown = |cause, note: String| Outcome::Unknown { cause, note, span: Some(first) };
+    let said = |outcome, onward| Said {
+        answer: Answer { aliases: aliases.clone(), outcome, wildcard, incomplete: None },
+        onward,
+        zone: zone.clone(),
+    };
+    if let Some((cause, note)) = failure(heard, message) {
+        return said(unknown(cause, note), None);
+    }
+    if looped {
+        return said(unknown(Cause::Protocol, "the aliases lead in a circle".to_owned()), None);
+    }
+    // RFC 6604 section 3: the response code is that of the last name of the chain.
+    if message.rcode == NXDOMAIN {
+        return said(absent(Proof::Nxdomain), None);
+    }
+    answers.retain(|record| record.rtype == rtype && record.owner == end);
+    if !answers.is_empty() {
+        return said(Outcome::Records(answers), None);
+    }
+    let proven = soa.as_ref().is_some_and(|(section, owner, _)| *section == Section::Authority && end.is_within(owner));
+    // RFC 1034 section 3.6.2: a chain that leaves what the server knows is followed by asking on.
+    if !aliases.is_empty() && !proven {
+        return said(unknown(Cause::NotCollected, "the alias was not followed".to_owned()), Some(end));
+    }
+    // RFC 2308 section 2.2: without SOA but with NS records, the reply is a referral, not NODATA.
+    if !proven && referral && !message.authoritative() && !message.recursion_available() {
+        let note = format!("{} refers to other servers instead of answering: it is no resolver", heard.server);
+        return said(unknown(Cause::Protocol, note), None);
+    }
+    said(absent(Proof::Nodata), None)
+}
+
+/// The chain of aliases in an answer section: its steps, where it ends, and whether it is a circle.
+fn follow(answers: &[Record], name: &Name, rtype: RecordType) -> (Vec<Alias>, Name, bool) {
+    let (mut aliases, mut end) = (Vec::<Alias>::new(), name.clone());
+    if rtype == RecordType::CNAME {
+        return (aliases, end, false);
+    }
+    while aliases.len() < ALIAS_LIMIT {
+        let step = answers.iter().find_map(|record| match &record.data {
+            RData::Cname(target, _) if record.owner == end => Some((target, record.span)),
+            _ => None,
+        });
+        let Some((target, span)) = step else { return (aliases, end, false) };
+        aliases.push(Alias { owner: end, target: target.clone(), span });
+        end = target.clone();
+        if aliases.iter().any(|alias| alias.owner == end) {
+            return (aliases, end, true);
+        }
+    }
+    (aliases, end, true)
+}
+
+/// Why a message is no answer, if it is none.
+pub(super) fn failure(heard: &Heard, message: &Message<'_>) -> Option<(Cause, String)> {
+    let extended = message.extended.as_ref();
+    let cause = match message.rcode {
+        // The resolver says itself that this is not what the zone holds.
+        NOERROR | NXDOMAIN if extended.is_some_and(|error| CENSORED.contains(&error.code)) => Cause::DnsRefused,
+        NOERROR | NXDOMAIN => return None,
+        SERVFAIL => Cause::DnsServfail,
+        REFUSED => Cause::DnsRefused,
+        _ => Cause::Protocol,
+    };
+    let mut note = format!("{} answered {}", heard.server, rcode_word(message.rcode));
+    if let Some(error) = extended {
+        note.push_str("; extended error ");
+        note.push_str(&extended_line(error.code, &error.text));
+    }
+    Some((cause, note))
+}
+
+/// Whether a message says that DNSSEC validation failed.
+pub(super) fn blames_validation(message: &Message<'_>) -> bool {
+    message.extended.as_ref().is_some_and(|error| UNVALIDATED.contains(&error.code))
+}
+
+/// An extended error for people: `7 (Signature Expired): since yesterday`.
+pub(super) fn extended_line(code: u16, text: &str) -> String {
+    match text {
+        "" => format!("{code} ({})", extended_word(code)),
+        text => format!("{code} ({}): {text}", extended_word(code)),
+    }
+}

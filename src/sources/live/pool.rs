@@ -1,0 +1,219 @@
+//! The sockets on which one server is asked many questions at the same time.
+//!
+//! A pool has several connected UDP sockets, each with a source port of its own and one task that reads it. Questions
+//! wait in a table by their id. Who asks and who reads share nothing else, so a question costs no task and no socket.
+//! A packet that is not the reply to a waiting question is counted and otherwise ignored (RFC 5452 section 9.1).
+
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hashbrown::hash_map::Entry;
+use tokio::net::UdpSocket;
+use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
+
+use super::random::Random;
+use super::wire::{self, Question};
+
+/// Most octets of a reply over UDP: what is longer than the payload size that was offered is read all the same.
+const PACKET: usize = 4096;
+
+/// Why nothing was received over UDP.
+#[derive(Debug)]
+pub(super) enum Silence {
+    /// No reply in time; so many packets were no reply to the question.
+    Timeout {
+        /// Packets with the id of the question that did not answer it.
+        ignored: u32,
+    },
+    /// The host says that nobody listens on the port (ICMP).
+    Refused,
+    /// The question could not be sent.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Silence {
+    fn from(error: io::Error) -> Silence {
+        match error.kind() {
+            ErrorKind::ConnectionRefused => Silence::Refused,
+            _ => Silence::Io(error),
+        }
+    }
+}
+
+/// Sockets to one server.
+#[derive(Debug)]
+pub(super) struct Pool {
+    lines: Vec<Arc<Line>>,
+    readers: Vec<AbortHandle>,
+}
+
+/// One socket and who waits for a reply on it.
+#[derive(Debug)]
+struct Line {
+    socket: UdpSocket,
+    waiting: Mutex<hashbrown::HashMap<u16, Waiter>>,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    question: Arc<Question>,
+    reply: oneshot::Sender<Result<Vec<u8>, Silence>>,
+    ignored: u32,
+}
+
+impl Pool {
+    /// Opens sockets to a server and starts to read them.
+    ///
+    /// # Errors
+    /// A socket cannot be opened.
+    pub(super) async fn open(server: SocketAddr, source: Option<IpAddr>, sockets: usize) -> io::Result<Pool> {
+        let mut pool = Pool { lines: Vec::with_capacity(sockets), readers: Vec::with_capacity(sockets) };
+        for _ in 0..sockets {
+            let line = Arc::new(Line { socket: connect(server, source).await?, waiting: Mutex::default() });
+            pool.readers.push(tokio::spawn(Arc::clone(&line).read()).abort_handle());
+            pool.lines.push(line);
+        }
+        Ok(pool)
+    }
+
+    /// Asks a question once.
+    ///
+    /// # Errors
+    /// No reply in time, or none possible.
+    pub(super) async fn ask(
+        &self,
+        question: &Arc<Question>,
+        random: &Random,
+        wait: Duration,
+    ) -> Result<Vec<u8>, Silence> {
+        let choice = usize::from(random.number()?) % self.lines.len().max(1);
+        let Some(line) = self.lines.get(choice) else { return Err(Silence::Refused) };
+        let (id, reply) = line.wait_for(question, random)?;
+        // Leaves the table when the caller loses interest.
+        let seat = Seat { line, id };
+        let packet = question.with_id(id);
+        // A refusal of an earlier packet is reported by the next call on the socket, whoever makes it.
+        if line.socket.send(&packet).await.is_err() {
+            line.socket.send(&packet).await?;
+        }
+        match tokio::time::timeout(wait, reply).await {
+            Ok(Ok(reply)) => reply,
+            Ok(Err(_)) => Err(Silence::Timeout { ignored: 0 }),
+            Err(_) => Err(Silence::Timeout { ignored: seat.leave() }),
+        }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.readers.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// A place in the table of a line.
+struct Seat<'a> {
+    line: &'a Line,
+    id: u16,
+}
+
+impl Seat<'_> {
+    /// Gives the place up; how many packets were ignored.
+    fn leave(&self) -> u32 {
+        self.line.with(|waiting| waiting.remove(&self.id)).map_or(0, |waiter| waiter.ignored)
+    }
+}
+
+impl Drop for Seat<'_> {
+    fn drop(&mut self) {
+        // After a reply the id may be somebody else's already: a waiter whose caller is gone is the one to remove.
+        self.line.with(|waiting| {
+            if waiting.get(&self.id).is_some_and(|waiter| waiter.reply.is_closed()) {
+                waiting.remove(&self.id);
+            }
+        });
+    }
+}
+
+impl Line {
+    fn with<T>(&self, act: impl FnOnce(&mut hashbrown::HashMap<u16, Waiter>) -> T) -> T {
+        act(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a random free id.
+    fn wait_for(
+        &self,
+        question: &Arc<Question>,
+        random: &Random,
+    ) -> io::Result<(u16, oneshot::Receiver<Result<Vec<u8>, Silence>>)> {
+        let (sender, receiver) = oneshot::channel();
+        self.with(|waiting| {
+            // Half of the ids stay free, so that a random one is found soon.
+            if waiting.len() > usize::from(u16::MAX) / 2 {
+                return Err(io::Error::other("too many questions are in flight"));
+            }
+            let mut id = random.number()?;
+            while waiting.contains_key(&id) {
+                id = random.number()?;
+            }
+            waiting.insert(id, Waiter { question: Arc::clone(question), reply: sender, ignored: 0 });
+            Ok((id, receiver))
+        })
+    }
+
+    /// Hands packets to those who wait for them, for ever.
+    async fn read(self: Arc<Line>) {
+        let mut buffer = vec![0; PACKET];
+        loop {
+            match self.socket.recv(&mut buffer).await {
+                Ok(length) => self.deliver(buffer.get(..length).unwrap_or(&[])),
+                // One refused packet means that they all are.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                    for (_, waiter) in self.with(std::mem::take) {
+                        let _ = waiter.reply.send(Err(Silence::Refused));
+                    }
+                }
+                // Whatever else the socket reports concerns single packets; a pause keeps a lasting fault from spinning.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    fn deliver(&self, packet: &[u8]) {
+        let Some(id) = wire::id(packet) else { return };
+        let waiter = self.with(|waiting| match waiting.entry(id) {
+            Entry::Occupied(mut entry) => {
+                if entry.get().question.is_answered_by(packet) {
+                    return Some(entry.remove());
+                }
+                entry.get_mut().ignored += 1;
+                None
+            }
+            Entry::Vacant(_) => None,
+        });
+        if let Some(waiter) = waiter {
+            let _ = waiter.reply.send(Ok(packet.to_vec()));
+        }
+    }
+}
+
+/// A socket that sends to, and receives from, one server only. The system chooses a random source port.
+///
+/// # Errors
+/// No socket of the address family, or the source address is not of this machine.
+pub(super) async fn connect(server: SocketAddr, source: Option<IpAddr>) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(local(server, source)).await?;
+    socket.connect(server).await?;
+    Ok(socket)
+}
+
+/// The local address for a server: the source address where the family fits, else any.
+pub(super) fn local(server: SocketAddr, source: Option<IpAddr>) -> SocketAddr {
+    let any = match server {
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(source.filter(|source| source.is_ipv4() == server.is_ipv4()).unwrap_or(any), 0)
+}

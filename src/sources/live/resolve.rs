@@ -1,0 +1,363 @@
+//! What becomes of a question: which servers are asked in which order, how often, and what is registered of it.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::convert::{self, Page, Shown, Unshown};
+use super::exchange::{Heard, Miss, Path, Transport};
+use super::outcome::{self, NOERROR, NXDOMAIN, SERVFAIL, Said};
+use super::wire::{self, Question, Section, Wish};
+use super::{Live, Message, Upstream};
+use crate::diag::Span;
+use crate::facts::domain::Time;
+use crate::facts::{Artefact, ArtefactKind, Cause};
+use crate::mail::Name;
+use crate::sources::record::{Answer, Ask, NoReply, Outcome, RData, Record, RecordType, Reply};
+
+/// A whole zone as type of a question (RFC 5936 section 2.1).
+const AXFR: RecordType = RecordType(252);
+
+/// Whom a question goes to, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Route {
+    /// To the resolvers.
+    Resolvers,
+    /// To the resolvers, for data that they cannot validate, too (CD, RFC 4035 section 3.2.2).
+    Unchecked,
+    /// To the second resolver.
+    Second,
+}
+
+/// What is known of one question.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) said: Said,
+    /// The message, where validation needs it.
+    pub(super) message: Option<Arc<Message>>,
+    /// The text of the message or of the attempts.
+    pub(super) span: Span,
+}
+
+/// What came of asking several servers: the reply that counts, and what else happened.
+struct Rounds {
+    heard: Option<Heard>,
+    misses: Vec<Miss>,
+}
+
+impl Live {
+    /// What the resolvers say about one question, without following aliases out of the message.
+    pub(super) async fn find_out(&self, name: &Name, rtype: RecordType, route: Route) -> Known {
+        let wish = Wish { recursion: true, checking_disabled: route == Route::Unchecked, signatures: true };
+        let question = Arc::new(Question::new(name, rtype, wish));
+        let servers = match route {
+            Route::Second => self.second.as_slice(),
+            Route::Resolvers | Route::Unchecked => self.resolvers.as_slice(),
+        };
+        let mut rounds = self.ask_around(servers, &question).await;
+        let mut bogus = false;
+        if route == Route::Resolvers && rounds.heard.as_ref().is_some_and(|heard| rcode(heard) == SERVFAIL) {
+            (rounds, bogus) = self.doubt(name, rtype, &question, rounds).await;
+        }
+        let path = match (route, servers.first()) {
+            (Route::Unchecked, _) => format!("dns/{name}/{rtype}+cd"),
+            (Route::Second, Some(server)) => format!("dns/{name}/{rtype}@{}+second", server.address.ip()),
+            _ => format!("dns/{name}/{rtype}"),
+        };
+        let mut known = self.register(&path, name, rtype, rounds);
+        if let (true, Outcome::Unknown { cause, note, .. }) = (bogus, &mut known.said.answer.outcome) {
+            *cause = Cause::DnssecBogus;
+            note.push_str("; it hands the data over when it is told not to validate them");
+        }
+        known
+    }
+
+    /// Tells data that fail validation from a resolver that is broken (RFC 4035 section 5.5): only the former come when
+    /// checking is disabled. A failure that does not come again was neither.
+    async fn doubt(&self, name: &Name, rtype: RecordType, question: &Arc<Question>, rounds: Rounds) -> (Rounds, bool) {
+        let unchecked = Box::pin(self.known(name, rtype, Route::Unchecked)).await;
+        let gives_data = unchecked.get().is_some_and(|known| {
+            let outcome = &known.said.answer.outcome;
+            known.said.onward.is_some() || !matches!(outcome, Outcome::Unknown { .. })
+        });
+        if !gives_data {
+            return (rounds, false);
+        }
+        if rounds.heard.as_ref().is_some_and(|heard| blames_validation(heard)) {
+            return (rounds, true);
+        }
+        let again = self.ask_around(&self.resolvers, question).await;
+        match &again.heard {
+            Some(heard) if rcode(heard) == SERVFAIL => (again, true),
+            Some(_) => (again, false),
+            None => (rounds, true),
+        }
+    }
+
+    /// Asks servers in their order, in rounds that wait longer and longer, until one gives an answer.
+    async fn ask_around(&self, servers: &[Upstream], question: &Arc<Question>) -> Rounds {
+        let mut rounds = Rounds { heard: None, misses: Vec::new() };
+        let Ok(_permit) = self.permits.acquire().await else { return rounds };
+        let mut given_up = vec![false; servers.len()];
+        for attempt in 0..self.options.attempts.max(1) {
+            if given_up.iter().all(|given_up| *given_up) {
+                break;
+            }
+            if attempt > 0 && !rounds.misses.iter().any(|miss| miss.cause == Cause::DnsTimeout) {
+                // Who fails at once is not asked again at once.
+                tokio::time::sleep(self.wait(attempt).min(Duration::from_millis(50 << attempt.min(5)))).await;
+            }
+            for (server, given_up) in servers.iter().zip(&mut given_up).filter(|(_, given_up)| !**given_up) {
+                match self.path(server.address, server.pool.as_ref(), attempt).await.ask(question).await {
+                    Ok(heard) if matches!(rcode(&heard), NOERROR | NXDOMAIN) => {
+                        rounds.heard = Some(heard);
+                        return rounds;
+                    }
+                    Ok(heard) => {
+                        // SERVFAIL may pass; what a server refuses or does not understand, it does the next time, too.
+                        *given_up = attempt > 0 || rcode(&heard) != SERVFAIL || blames_validation(&heard);
+                        rounds.heard = Some(heard);
+                    }
+                    Err(miss) => {
+                        *given_up = !matches!(miss.cause, Cause::DnsTimeout | Cause::Unreachable);
+                        rounds.misses.push(miss);
+                    }
+                }
+            }
+        }
+        rounds
+    }
+
+    /// A server, when it is its turn.
+    async fn path<'a>(&'a self, server: SocketAddr, pool: Option<&'a super::pool::Pool>, attempt: u32) -> Path<'a> {
+        self.pace.turn(server).await;
+        let source = self.options.source_address;
+        Path { server, source, pool, random: &self.random, wait: self.wait(attempt) }
+    }
+
+    /// How long an attempt waits: half as long as the next one; the last one the whole time.
+    fn wait(&self, attempt: u32) -> Duration {
+        let later = self.options.attempts.max(1).saturating_sub(attempt + 1).min(4);
+        self.options.timeout / (1 << later)
+    }
+
+    /// Registers what came of a question to resolvers, and reads it.
+    fn register(&self, path: &str, name: &Name, rtype: RecordType, rounds: Rounds) -> Known {
+        let Some(heard) = rounds.heard else { return self.register_silence(path, name, rtype, &rounds.misses) };
+        let file = self.recorder.reserve(path);
+        let mut page = Page::new(file);
+        let first = Span::new(file, 0, 0);
+        let said = match wire::Message::read(&heard.octets) {
+            Ok(message) => {
+                let first = head(&heard, &message, false, &mut page);
+                for miss in rounds.misses.iter().filter(|_| !matches!(message.rcode, NOERROR | NXDOMAIN)) {
+                    page.line(format_args!(";; also: {}", miss.note));
+                }
+                match convert::show(&message, Some(rtype), &mut page) {
+                    Ok(shown) => outcome::read((&heard, &message), shown, (name, rtype), first),
+                    Err(unshown) => unreadable(&heard, unshown, &mut page),
+                }
+            }
+            Err(broken) => unreadable(&heard, broken.into(), &mut page),
+        };
+        let text = page.finish();
+        let span = Span::new(file, first.start, u32::try_from(text.len()).unwrap_or(u32::MAX));
+        let kept = self.options.validate.then(|| heard.octets.clone());
+        self.recorder.fill(file, text, artefact(name, rtype, heard));
+        let message = kept.map(|bytes| Arc::new(Message { bytes, span }));
+        Known { said, message, span }
+    }
+
+    /// Registers that no reply came.
+    fn register_silence(&self, path: &str, name: &Name, rtype: RecordType, misses: &[Miss]) -> Known {
+        let (cause, note, span) = self.silence(path, name, rtype, misses);
+        let outcome = Outcome::Unknown { cause, note, span: Some(span) };
+        let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
+        Known { said: Said { answer, onward: None, zone: None }, message: None, span }
+    }
+
+    /// Writes the attempts down; the cause of the last one, a sentence, and the place.
+    fn silence(&self, path: &str, name: &Name, rtype: RecordType, misses: &[Miss]) -> (Cause, String, Span) {
+        let file = self.recorder.reserve(path);
+        let mut page = Page::new(file);
+        let first = page.line(format_args!(";; no answer to {rtype} {name}"));
+        for miss in misses {
+            page.line(format_args!(";; {}", miss.note));
+        }
+        let text = page.finish();
+        let raw = text.clone();
+        let title = format!("{rtype} {name}, not answered");
+        self.recorder.fill(file, text, Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw });
+        let (cause, mut note) = match misses.last() {
+            Some(miss) => (miss.cause, miss.note.clone()),
+            None => (Cause::NotCollected, "no server to ask".to_owned()),
+        };
+        if misses.len() > 1 {
+            let _ = write!(note, ", {} attempts", misses.len());
+        }
+        (cause, note, first)
+    }
+
+    /// What one server says, whatever its response code.
+    pub(super) async fn ask_server(
+        &self,
+        address: IpAddr,
+        name: &Name,
+        rtype: RecordType,
+        mode: Ask,
+    ) -> Result<Reply, NoReply> {
+        let server = SocketAddr::new(address, self.options.authority_port);
+        let (rtype, path) = match mode {
+            Ask::Iterative => (rtype, format!("dns/{name}/{rtype}@{address}")),
+            Ask::Recursive => (rtype, format!("dns/{name}/{rtype}@{address}+recursive")),
+            Ask::Transfer => (AXFR, format!("dns/{name}/AXFR@{address}")),
+        };
+        let wish = Wish { recursion: mode == Ask::Recursive, checking_disabled: false, signatures: false };
+        let question = Arc::new(Question::new(name, rtype, wish));
+        match self.ask_alone(server, &question, mode == Ask::Transfer).await {
+            Ok(heard) => self.register_reply(&path, name, rtype, heard),
+            Err(misses) => {
+                let (cause, note, span) = self.silence(&path, name, rtype, &misses);
+                Err(NoReply { cause, note, span: Some(span) })
+            }
+        }
+    }
+
+    /// A name that surely does not exist.
+    pub(super) fn canary_name(&self) -> Option<Name> {
+        let mut label = "mailvet-".to_owned();
+        for _ in 0..4 {
+            let _ = write!(label, "{:04x}", self.random.number().ok()?);
+        }
+        Name::root().child(&format!("{label}.invalid")).ok()
+    }
+
+    /// The address that a resolver gives for a name that does not exist, if it does.
+    pub(super) async fn made_up(&self, resolver: &Upstream, name: &Name) -> Option<IpAddr> {
+        let rtype = RecordType::A;
+        let wish = Wish { recursion: true, checking_disabled: false, signatures: true };
+        let question = Arc::new(Question::new(name, rtype, wish));
+        let rounds = self.ask_around(std::slice::from_ref(resolver), &question).await;
+        let path = format!("dns/{name}/{rtype}@{}+canary", resolver.address.ip());
+        match self.register(&path, name, rtype, rounds).said.answer.outcome {
+            Outcome::Records(records) => records.iter().find_map(|record| match record.data {
+                RData::A(address, _) => Some(IpAddr::V4(address)),
+                _ => None,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Asks a server that no sockets are kept for.
+    async fn ask_alone(&self, server: SocketAddr, question: &Arc<Question>, tcp: bool) -> Result<Heard, Vec<Miss>> {
+        let mut misses = Vec::new();
+        let Ok(_permit) = self.sockets.acquire().await else { return Err(misses) };
+        for attempt in 0..self.options.attempts.max(1) {
+            let path = self.path(server, None, attempt).await;
+            let tried = match tcp {
+                true => path.ask_over_tcp(question).await,
+                false => path.ask(question).await,
+            };
+            match tried {
+                Ok(heard) => return Ok(heard),
+                Err(miss) => {
+                    let lost = miss.cause == Cause::DnsTimeout && !tcp;
+                    misses.push(miss);
+                    if !lost {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(misses)
+    }
+
+    fn register_reply(&self, path: &str, name: &Name, rtype: RecordType, heard: Heard) -> Result<Reply, NoReply> {
+        let file = self.recorder.reserve(path);
+        let mut page = Page::new(file);
+        let read = wire::Message::read(&heard.octets).map_err(Unshown::from).and_then(|message| {
+            head(&heard, &message, true, &mut page);
+            let Shown { records, .. } = convert::show(&message, None, &mut page)?;
+            let mut reply = Reply {
+                rcode: message.rcode,
+                authoritative: message.authoritative(),
+                recursion_available: message.recursion_available(),
+                answers: Vec::new(),
+                authority: Vec::new(),
+                additional: Vec::new(),
+                span: Span::new(file, 0, 0),
+            };
+            records.into_iter().for_each(|(section, record)| section_of(&mut reply, section).push(record));
+            Ok(reply)
+        });
+        let read = read.map_err(|unshown| match unreadable(&heard, unshown, &mut page).answer.outcome {
+            Outcome::Unknown { cause, note, span } => NoReply { cause, note, span },
+            _ => NoReply { cause: Cause::Protocol, note: unshown.to_string(), span: None },
+        });
+        let text = page.finish();
+        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        self.recorder.fill(file, text, artefact(name, rtype, heard));
+        read.map(|reply| Reply { span: Span::new(file, 0, end), ..reply })
+    }
+}
+
+fn section_of(reply: &mut Reply, section: Section) -> &mut Vec<Record> {
+    match section {
+        Section::Answer => &mut reply.answers,
+        Section::Authority => &mut reply.authority,
+        Section::Additional => &mut reply.additional,
+    }
+}
+
+/// The four bits of the response code in the header.
+fn rcode(heard: &Heard) -> u16 {
+    heard.octets.get(3).map_or(u16::MAX, |flags| u16::from(flags & 0x0f))
+}
+
+fn blames_validation(heard: &Heard) -> bool {
+    wire::Message::read(&heard.octets).is_ok_and(|message| outcome::blames_validation(&message))
+}
+
+/// The lines above the records.
+fn head(heard: &Heard, message: &wire::Message<'_>, flags: bool, page: &mut Page) -> Span {
+    let count = message.records.iter().filter(|head| head.section == Section::Answer).count();
+    let (word, plural) = (wire::rcode_word(message.rcode), if count == 1 { "" } else { "s" });
+    let (server, transport) = (heard.server, heard.transport);
+    let first = page.line(format_args!(";; {word}, {count} answer{plural}, from {server} over {transport}"));
+    if flags {
+        let words: Vec<&str> = message.flags().collect();
+        page.line(format_args!(";; flags: {}", words.join(" ")));
+    }
+    if let Some(error) = &message.extended {
+        page.line(format_args!(";; extended error {}", outcome::extended_line(error.code, &error.text)));
+    }
+    first
+}
+
+/// A message that cannot be read.
+fn unreadable(heard: &Heard, unshown: Unshown, page: &mut Page) -> Said {
+    let (server, transport) = (heard.server, heard.transport);
+    let span = page.line(format_args!(";; {server} sent a message over {transport} that cannot be read: {unshown}"));
+    let (cause, what) = match unshown {
+        Unshown::Broken(_) => (Cause::Protocol, "is not a DNS message"),
+        Unshown::TooLong => (Cause::LimitReached, "is too large"),
+    };
+    let note = format!("the answer of {server} {what}: {unshown}");
+    let outcome = Outcome::Unknown { cause, note, span: Some(span) };
+    let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
+    Said { answer, onward: None, zone: None }
+}
+
+fn artefact(name: &Name, rtype: RecordType, heard: Heard) -> Artefact {
+    let title = match heard.transport {
+        Transport::Udp => format!("{rtype} {name}, asked of {} over UDP", heard.server),
+        Transport::Tcp => format!("{rtype} {name}, asked of {} over TCP", heard.server),
+    };
+    Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw: heard.octets }
+}
+
+fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(i64::try_from(since.as_secs()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,138 @@
+//! What is known, as a [`RecordSource`]: answers from memory, and notes what is missing.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use super::outcome::ALIAS_LIMIT;
+use super::resolve::Route;
+use super::{AskKey, Live, QuestionKey, Request};
+use crate::diag::Span;
+use crate::facts::Cause;
+use crate::mail::Name;
+use crate::sources::record::{Alias, Answer, Ask, NoReply, Outcome, RecordSource, RecordType, Reply, Validation};
+
+/// What is known, as a source of records.
+pub struct View<'a> {
+    live: &'a Live,
+    missing: RefCell<BTreeSet<Request>>,
+    last: bool,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(live: &'a Live, last: bool) -> View<'a> {
+        View { live, missing: RefCell::default(), last }
+    }
+}
+
+impl View<'_> {
+    /// What was asked for and is not known; empty when every answer given is final.
+    pub fn take_missing(&self) -> BTreeSet<Request> {
+        self.missing.take()
+    }
+
+    fn missing(&self, request: Request) -> (Cause, String) {
+        self.missing.borrow_mut().insert(request);
+        match self.last {
+            true => (Cause::LimitReached, "the chain of questions is too long".to_owned()),
+            false => (Cause::NotCollected, "not asked yet".to_owned()),
+        }
+    }
+
+    /// Follows a chain of aliases through what is known; `None` when a link is missing.
+    fn answer(&self, name: &Name, rtype: RecordType, route: Route) -> Option<Answer> {
+        let cell = self.live.questions.known(&QuestionKey { name, rtype, route })?;
+        let known = &cell.get()?.said;
+        let Some(mut next) = known.onward.clone() else { return Some(known.answer.clone()) };
+        let mut aliases = known.answer.aliases.clone();
+        while !circles(&aliases, &next) {
+            let cell = self.live.questions.known(&QuestionKey { name: &next, rtype, route })?;
+            let said = &cell.get()?.said;
+            aliases.extend_from_slice(&said.answer.aliases);
+            match &said.onward {
+                Some(onward) => next = onward.clone(),
+                None => return Some(Answer { aliases, ..said.answer.clone() }),
+            }
+        }
+        let span = aliases.last().map(|alias| alias.span);
+        let note = match aliases.len() < ALIAS_LIMIT {
+            true => "the aliases lead in a circle".to_owned(),
+            false => format!("more than {ALIAS_LIMIT} aliases follow each other"),
+        };
+        let outcome = Outcome::Unknown { cause: Cause::Protocol, note, span };
+        Some(Answer { aliases, outcome, wildcard: false, incomplete: None })
+    }
+}
+
+/// Whether a chain of aliases must not go on with a name.
+pub(super) fn circles(aliases: &[Alias], next: &Name) -> bool {
+    aliases.len() >= ALIAS_LIMIT || aliases.iter().any(|alias| alias.owner == *next)
+}
+
+impl RecordSource for View<'_> {
+    fn lookup(&self, name: &Name, rtype: RecordType) -> Answer {
+        self.answer(name, rtype, Route::Resolvers).unwrap_or_else(|| {
+            let (cause, note) = self.missing(Request::Lookup(name.clone(), rtype));
+            let outcome = Outcome::Unknown { cause, note, span: None };
+            Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None }
+        })
+    }
+
+    fn zone_of(&self, name: &Name) -> Option<(Name, Span)> {
+        let mut name = name.clone();
+        loop {
+            let key = QuestionKey { name: &name, rtype: RecordType::SOA, route: Route::Resolvers };
+            let Some(cell) = self.live.questions.known(&key) else {
+                self.missing(Request::Lookup(name, RecordType::SOA));
+                return None;
+            };
+            let said = &cell.get()?.said;
+            if said.answer.aliases.is_empty() {
+                return said.zone.clone();
+            }
+            // RFC 1034 section 3.6.2: the origin of a zone is no alias, so an alias lies in the zone of its parent.
+            name = name.parent()?;
+        }
+    }
+
+    fn names_below(&self, _name: &Name) -> Option<Vec<Name>> {
+        None
+    }
+
+    fn validate(&self, name: &Name, rtype: RecordType) -> Validation {
+        if !self.live.options.validate {
+            return Validation::unknown(Cause::NotCollected, "this run does not validate answers", None);
+        }
+        let key = QuestionKey { name, rtype, route: Route::Resolvers };
+        let cell = self.live.validations.known(&key);
+        cell.as_ref().and_then(|cell| cell.get()).cloned().unwrap_or_else(|| {
+            let (cause, note) = self.missing(Request::Validate(name.clone(), rtype));
+            Validation::unknown(cause, note, None)
+        })
+    }
+
+    fn ask(&self, server: IpAddr, name: &Name, rtype: RecordType, mode: Ask) -> Result<Reply, NoReply> {
+        if !self.live.options.authorities {
+            let note = "this run asks no name servers".to_owned();
+            return Err(NoReply { cause: Cause::NotCollected, note, span: None });
+        }
+        let cell = self.live.asked.known(&AskKey { server, name, rtype, mode });
+        cell.as_ref().and_then(|cell| cell.get()).cloned().unwrap_or_else(|| {
+            let (cause, note) = self.missing(Request::Ask(server, name.clone(), rtype, mode));
+            Err(NoReply { cause, note, span: None })
+        })
+    }
+
+    fn second_opinion(&self, name: &Name, rtype: RecordType) -> Option<Answer> {
+        self.live.options.compare?;
+        Some(self.answer(name, rtype, Route::Second).unwrap_or_else(|| {
+            let (cause, note) = self.missing(Request::SecondOpinion(name.clone(), rtype));
+            let outcome = Outcome::Unknown { cause, note, span: None };
+            Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None }
+        }))
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
+}

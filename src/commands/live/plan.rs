@@ -45,8 +45,6 @@ pub(super) struct Plan {
     pub(super) https_port: u16,
     /// Whether mail and web servers are connected to.
     pub(super) probes: bool,
-    /// Whether signatures are validated.
-    pub(super) validates: bool,
     /// Which addresses of hosts are used.
     pub(super) family: Family,
     /// Targets looked at at the same time.
@@ -121,7 +119,6 @@ pub(super) fn plan(
         smtp_port: network.smtp_port,
         https_port: network.https_port,
         probes: !scope.no_probe,
-        validates: !scope.no_validate,
         family,
         concurrency: usize::from(network.concurrency),
         per_host: usize::from(network.per_host),
@@ -215,6 +212,7 @@ fn dns(scope: &ScopeArgs, network: &NetworkArgs) -> anyhow::Result<live::Options
         rate: network.resolver.is_empty().then_some(SYSTEM_RATE),
         source_address: network.source_address,
         authorities: !scope.no_authorities,
+        validate: !scope.no_validate,
         trust_anchors,
     })
 }

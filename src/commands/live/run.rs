@@ -30,10 +30,7 @@ use crate::mail::Name;
 use crate::policy::Policy;
 use crate::probes::https::{PolicyFetch, fetch_policy};
 use crate::probes::{self, ServiceProbe};
-use crate::sources::{Live, Outcome, RData, RecordSource, RecordType};
-
-/// How often a collector may ask for more before what is missing counts as unknown. A well-run domain needs eight.
-const ROUNDS: usize = 24;
+use crate::sources::{Live, Outcome, RData, RecordSource, RecordType, live};
 
 /// After how many targets the raw artefacts are moved to the snapshot, so that they do not pile up.
 const FLUSH: usize = 64;
@@ -126,18 +123,7 @@ type Sender = mpsc::UnboundedSender<Seen>;
 impl Run {
     /// Runs a collector until no answer is missing, and gives the facts of that round.
     async fn settle<T>(&self, collect: impl Fn(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> T {
-        for _ in 0..ROUNDS {
-            let (facts, missing) = {
-                let view = self.live.view();
-                let facts = collect(&self.context(&view, fetches));
-                (facts, view.take_missing())
-            };
-            if missing.is_empty() {
-                return facts;
-            }
-            self.live.fetch(missing).await;
-        }
-        collect(&self.context(&self.live.last_view(), fetches))
+        live::settle(&self.live, |view| collect(&self.context(view, fetches))).await.value
     }
 
     /// What a collector needs for one round. Nothing is remembered from one round to the next, because answers change.

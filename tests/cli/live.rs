@@ -285,7 +285,7 @@ fn arguments_are_checked_before_a_packet_is_sent() {
         (&["--domains-file", "list"], "list:3:"),
         (&["192.0.2.1"], "expected the name of a mail domain"),
         (&["example.org", "--ipv6", "--source-address", "192.0.2.1"], "--source-address 192.0.2.1"),
-        (&["example.org", "--timeout", "0"], "expected a number of seconds"),
+        (&["example.org", "--per-host", "0"], "0 is not in 1.."),
         (&["example.org", "--snapshot", "list/a"], "cannot write the snapshot list/a"),
         (&[], "say what to look at"),
     ] {

@@ -168,7 +168,10 @@ fn listed(path: &Path) -> anyhow::Result<BTreeSet<Name>> {
 
 fn domain_name(option: &str, text: &str) -> anyhow::Result<Name> {
     let name = parse_name(option, text)?;
-    if name.is_root() || text.parse::<IpAddr>().is_ok() {
+    // DNS takes any octet in a name (RFC 2181 section 11); mail does not (RFC 5321 section 4.1.2), and a slip of the
+    // keyboard should not become a question.
+    let is_usual = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'_' | b'.');
+    if name.is_root() || text.parse::<IpAddr>().is_ok() || !name.as_str().bytes().all(is_usual) {
         bail!("{option} {text}: expected the name of a mail domain");
     }
     Ok(name)

@@ -4,6 +4,7 @@
 //! a chunked TXT is exact. Records are sorted: a server that rotates its answers does not change the text. Data that do
 //! not fit their type are written in the generic form of RFC 3597 and are malformed, never dropped.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -110,15 +111,16 @@ pub(super) fn show(message: &Message<'_>, wanted: Option<RecordType>, page: &mut
     let mut rows = Vec::with_capacity(message.records.len());
     for head in &message.records {
         if wanted.is_none() || head.section != Section::Additional {
-            rows.push((head, message.data(head)?));
+            let data = message.data(head);
+            rows.push((head, data.is_ok(), data.unwrap_or_else(Cow::Borrowed)));
         }
     }
     // A server may give the records of a set in any order (RFC 2181 section 5); a set holds each record once.
-    rows.sort_by(|(one, data), (other, other_data)| order(one, other).then_with(|| data.cmp(other_data)));
-    rows.dedup_by(|(one, data), (other, other_data)| order(one, other) == Ordering::Equal && data == other_data);
+    rows.sort_by(|(one, _, data), (other, _, other_data)| order(one, other).then_with(|| data.cmp(other_data)));
+    rows.dedup_by(|(one, _, data), (other, _, other_data)| order(one, other) == Ordering::Equal && data == other_data);
     let mut shown = Shown::default();
     let mut section = None;
-    for (head, data) in rows {
+    for (head, sound, data) in rows {
         if section.replace(head.section) != Some(head.section) {
             let word = match head.section {
                 Section::Answer => "answer",
@@ -132,7 +134,7 @@ pub(super) fn show(message: &Message<'_>, wanted: Option<RecordType>, page: &mut
         }
         let kept = wanted.is_none_or(|wanted| [wanted, RecordType::CNAME, RecordType::SOA].contains(&head.rtype));
         shown.wildcard |= wanted.is_some_and(|wanted| is_from_wildcard(head, wanted, &data));
-        let (span, value) = record(head, &data, kept, page);
+        let (span, value) = record(head, sound.then_some(&*data).ok_or(&*data), kept, page);
         if let (Some(data), true, CLASS_IN) = (value, kept, head.class) {
             let (owner, rtype, ttl) = (head.owner.clone(), head.rtype, Some(head.ttl));
             shown.records.push((head.section, Record { owner, rtype, ttl, data, span }));
@@ -155,8 +157,9 @@ fn is_from_wildcard(head: &Head, wanted: RecordType, data: &[u8]) -> bool {
         && usize::from(*labels) < head.owner.labels().filter(|label| *label != "*").count()
 }
 
-/// Writes one record; its place, and its value if the type has one or `others` asks for all.
-fn record(head: &Head, data: &[u8], others: bool, page: &mut Page) -> (Span, Option<RData>) {
+/// Writes one record; its place, and its value if the type has one or `others` asks for all. The data are an error when
+/// a name in them could not be read.
+fn record(head: &Head, data: Result<&[u8], &[u8]>, others: bool, page: &mut Page) -> (Span, Option<RData>) {
     let start = page.at();
     page.name(&head.owner);
     match head.class {
@@ -164,10 +167,11 @@ fn record(head: &Head, data: &[u8], others: bool, page: &mut Page) -> (Span, Opt
         class => page.put(format_args!(" {} CLASS{class} {} ", head.ttl, head.rtype)),
     };
     let data_start = page.at();
-    let value = match head.class {
-        CLASS_IN => typed(head.rtype, data, others, page),
+    let value = match (head.class, data) {
+        (CLASS_IN, Ok(data)) => typed(head.rtype, data, others, page),
         _ => None,
     };
+    let (Ok(data) | Err(data)) = data;
     let value = value.or_else(|| {
         page.text.truncate(data_start as usize);
         page.put(format_args!("\\# {}", data.len()));

@@ -54,8 +54,8 @@ use crate::mail::Name;
 pub use self::settle::{Settled, settle};
 pub use self::view::View;
 
-/// Questions whose answers are remembered, in each of two generations.
-const REMEMBERED: usize = 100_000;
+/// Questions whose answers are remembered, in each of two generations: those of some thousand targets.
+const REMEMBERED: usize = 50_000;
 
 /// Most sockets for single questions to name servers at the same time.
 const SINGLE_SOCKETS: usize = 256;
@@ -149,7 +149,6 @@ struct Upstream {
 
 /// A message that a server sent, with the text that renders it.
 #[derive(Debug)]
-#[expect(dead_code)]
 struct Message {
     /// The bytes as received.
     bytes: Vec<u8>,
@@ -236,7 +235,7 @@ impl Live {
     /// Finds out about a name and the aliases behind it, as far as one lookup goes.
     async fn look_up(&self, mut name: Name, rtype: RecordType, route: Route) {
         let mut aliases = Vec::new();
-        while !view::circles(&aliases, &name) {
+        while outcome::runs_away(&aliases, &name).is_none() {
             let cell = self.known(&name, rtype, route).await;
             let Some(known) = cell.get() else { return };
             aliases.extend_from_slice(&known.said.answer.aliases);
@@ -256,15 +255,20 @@ impl Live {
     }
 
     /// The message that answers a question, from what is known or from the resolvers: for validation, which needs the
-    /// signatures. With `checking_disabled`, the resolver is asked to hand over what it cannot validate (RFC 4035
-    /// section 3.2.2).
+    /// signatures. With `checking_disabled`, what the resolvers cannot validate is handed over, too (RFC 4035 section
+    /// 3.2.2). It is asked for only then: where the resolvers give an answer, they give the same data with it.
     ///
     /// # Errors
     /// No reply, or one that is no answer (SERVFAIL, REFUSED, ...).
-    #[expect(dead_code)]
     async fn message(&self, name: &Name, rtype: RecordType, checking_disabled: bool) -> Result<Arc<Message>, NoReply> {
-        let route = if checking_disabled { Route::Unchecked } else { Route::Resolvers };
-        let cell = self.known(name, rtype, route).await;
+        let mut cell = self.known(name, rtype, Route::Resolvers).await;
+        let failed = cell.get().is_some_and(|known| {
+            let outcome = &known.said.answer.outcome;
+            matches!(outcome, Outcome::Unknown { cause: Cause::DnsServfail | Cause::DnssecBogus, .. })
+        });
+        if checking_disabled && failed {
+            cell = self.known(name, rtype, Route::Unchecked).await;
+        }
         let known = cell.get();
         match known.map(|known| (&known.said.answer.outcome, &known.said.onward, &known.message)) {
             Some((Outcome::Unknown { cause, note, span }, None, _)) => {

@@ -14,7 +14,7 @@ pub(super) const NXDOMAIN: u16 = 3;
 const REFUSED: u16 = 5;
 
 /// Most aliases that are followed, as many as common resolvers follow.
-pub(super) const ALIAS_LIMIT: usize = 16;
+const ALIAS_LIMIT: usize = 16;
 
 /// Extended errors by which a resolver says that it made the answer up or holds one back (RFC 8914 sections 4.5, 4.16
 /// to 4.18).
@@ -47,7 +47,7 @@ pub(super) fn read(
         message.records.iter().any(|head| head.section == Section::Authority && head.rtype == RecordType::NS);
     let answers = shown.records.into_iter().filter(|(section, _)| *section == Section::Answer);
     let mut answers: Vec<Record> = answers.map(|(_, record)| record).collect();
-    let (aliases, end, looped) = follow(&answers, name, rtype);
+    let (aliases, end) = follow(&answers, name, rtype);
     let zone = soa
         .as_ref()
         .filter(|(_, owner, _)| aliases.is_empty() && name.is_within(owner))
@@ -63,14 +63,20 @@ pub(super) fn read(
     if let Some((cause, note)) = failure(heard, message) {
         return said(unknown(cause, note), None);
     }
-    if looped {
-        return said(unknown(Cause::Protocol, "the aliases lead in a circle".to_owned()), None);
+    if let Some(note) = runs_away(&aliases, &end) {
+        return said(unknown(Cause::Protocol, note), None);
     }
     // RFC 6604 section 3: the response code is that of the last name of the chain.
     if message.rcode == NXDOMAIN {
         return said(absent(Proof::Nxdomain), None);
     }
-    answers.retain(|record| record.rtype == rtype && record.owner == end);
+    answers.retain(|record| record.owner == end);
+    // An alias that could be read would have been followed, so this one cannot, and where it leads is not known.
+    if let Some(alias) = answers.iter().find(|record| record.rtype == RecordType::CNAME && rtype != record.rtype) {
+        let note = "the alias cannot be read".to_owned();
+        return said(Outcome::Unknown { cause: Cause::Protocol, note, span: Some(alias.span) }, None);
+    }
+    answers.retain(|record| record.rtype == rtype);
     if !answers.is_empty() {
         return said(Outcome::Records(answers), None);
     }
@@ -87,25 +93,27 @@ pub(super) fn read(
     said(absent(Proof::Nodata), None)
 }
 
-/// The chain of aliases in an answer section: its steps, where it ends, and whether it is a circle.
-fn follow(answers: &[Record], name: &Name, rtype: RecordType) -> (Vec<Alias>, Name, bool) {
+/// The chain of aliases in an answer section: its steps, and where it ends.
+fn follow(answers: &[Record], name: &Name, rtype: RecordType) -> (Vec<Alias>, Name) {
     let (mut aliases, mut end) = (Vec::<Alias>::new(), name.clone());
-    if rtype == RecordType::CNAME {
-        return (aliases, end, false);
-    }
-    while aliases.len() < ALIAS_LIMIT {
+    while rtype != RecordType::CNAME && runs_away(&aliases, &end).is_none() {
         let step = answers.iter().find_map(|record| match &record.data {
-            RData::Cname(target, _) if record.owner == end => Some((target, record.span)),
+            RData::Cname(target, _) if record.owner == end => Some((target.clone(), record.span)),
             _ => None,
         });
-        let Some((target, span)) = step else { return (aliases, end, false) };
+        let Some((target, span)) = step else { break };
         aliases.push(Alias { owner: end, target: target.clone(), span });
-        end = target.clone();
-        if aliases.iter().any(|alias| alias.owner == end) {
-            return (aliases, end, true);
-        }
+        end = target;
     }
-    (aliases, end, true)
+    (aliases, end)
+}
+
+/// Why a chain of aliases must not be followed to a next name, if so.
+pub(super) fn runs_away(aliases: &[Alias], next: &Name) -> Option<String> {
+    if aliases.iter().any(|alias| alias.owner == *next) {
+        return Some("the aliases lead in a circle".to_owned());
+    }
+    (aliases.len() >= ALIAS_LIMIT).then(|| format!("{ALIAS_LIMIT} aliases follow each other, which is too many"))
 }
 
 /// Why a message is no answer, if it is none.

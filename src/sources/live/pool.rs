@@ -37,7 +37,8 @@ pub(super) enum Silence {
 impl From<io::Error> for Silence {
     fn from(error: io::Error) -> Silence {
         match error.kind() {
-            ErrorKind::ConnectionRefused => Silence::Refused,
+            // Windows reports the same as a connection that was reset.
+            ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => Silence::Refused,
             _ => Silence::Io(error),
         }
     }
@@ -169,14 +170,14 @@ impl Line {
         loop {
             match self.socket.recv(&mut buffer).await {
                 Ok(length) => self.deliver(buffer.get(..length).unwrap_or(&[])),
-                // One refused packet means that they all are.
-                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
+                // What the system reports of one packet (ICMP) holds for all that are under way to the same server.
+                Err(error) => {
                     for (_, waiter) in self.with(std::mem::take) {
-                        let _ = waiter.reply.send(Err(Silence::Refused));
+                        let _ = waiter.reply.send(Err(io::Error::from(error.kind()).into()));
                     }
+                    // A lasting fault must not make this spin.
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
-                // Whatever else the socket reports concerns single packets; a pause keeps a lasting fault from spinning.
-                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::convert::{self, Page, Shown, Unshown};
-use super::exchange::{Heard, Miss, Path, Transport};
+use super::exchange::{Heard, Miss, Path};
 use super::outcome::{self, NOERROR, NXDOMAIN, SERVFAIL, Said};
 use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
@@ -350,9 +350,10 @@ fn unreadable(heard: &Heard, unshown: Unshown, page: &mut Page) -> Said {
 }
 
 fn artefact(name: &Name, rtype: RecordType, heard: Heard) -> Artefact {
-    let title = match heard.transport {
-        Transport::Udp => format!("{rtype} {name}, asked of {} over UDP", heard.server),
-        Transport::Tcp => format!("{rtype} {name}, asked of {} over TCP", heard.server),
+    let (server, transport) = (heard.server, heard.transport);
+    let title = match rtype {
+        AXFR => format!("transfer of {name}, asked of {server} over {transport}"),
+        _ => format!("{rtype} {name}, asked of {server} over {transport}"),
     };
     Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw: heard.octets }
 }

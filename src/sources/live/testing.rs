@@ -27,6 +27,9 @@ pub(super) struct Query {
     /// Whether the query has EDNS.
     pub(super) edns: bool,
     pub(super) tcp: bool,
+    /// Where it came from, over UDP.
+    pub(super) peer: Option<IpAddr>,
+    pub(super) port: Option<u16>,
     pub(super) octets: Vec<u8>,
 }
 
@@ -40,6 +43,8 @@ impl Query {
             checking_disabled: octets[3] & 0x10 != 0,
             edns: octets[11] == 1,
             tcp,
+            peer: None,
+            port: None,
             octets: octets.to_vec(),
         }
     }
@@ -61,6 +66,11 @@ impl Reply {
         wire::write_name(&query.name, &mut octets);
         octets.extend_from_slice(&query.rtype.0.to_be_bytes());
         octets.extend_from_slice(&CLASS_IN.to_be_bytes());
+        Reply { octets }
+    }
+
+    /// A reply as it stands.
+    pub(super) fn raw(octets: Vec<u8>) -> Reply {
         Reply { octets }
     }
 
@@ -142,7 +152,8 @@ type Script = dyn Fn(&Query) -> Vec<Vec<u8>> + Send + Sync;
 pub(super) struct Server {
     pub(super) address: SocketAddr,
     queries: Arc<Mutex<Vec<Query>>>,
-    tasks: Vec<JoinHandle<()>>,
+    over_udp: JoinHandle<()>,
+    over_tcp: JoinHandle<()>,
 }
 
 impl Server {
@@ -156,7 +167,7 @@ impl Server {
         let (script, queries): (Arc<Script>, _) = (Arc::new(script), Arc::new(Mutex::new(Vec::new())));
         let over_udp = tokio::spawn(serve_udp(Arc::new(udp), Arc::clone(&script), Arc::clone(&queries), delay));
         let over_tcp = tokio::spawn(serve_tcp(tcp, script, Arc::clone(&queries)));
-        Server { address, queries, tasks: vec![over_udp, over_tcp] }
+        Server { address, queries, over_udp, over_tcp }
     }
 
     pub(super) async fn many(script: impl Fn(&Query) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Server {
@@ -183,6 +194,28 @@ impl Server {
         self.queries.lock().unwrap().clone()
     }
 
+    /// Addresses that queries came from.
+    pub(super) fn peers(&self) -> Vec<IpAddr> {
+        self.queries().iter().filter_map(|query| query.peer).collect()
+    }
+
+    /// Closes the TCP port and waits until it is closed.
+    pub(super) async fn close_tcp(&self) {
+        self.over_tcp.abort();
+        while tokio::net::TcpStream::connect(self.address).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Closes both ports and waits until they are closed.
+    pub(super) async fn close(self) {
+        self.over_udp.abort();
+        self.close_tcp().await;
+        while UdpSocket::bind(self.address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Over UDP (`udp`) or TCP, in order.
     pub(super) fn transports(&self) -> Vec<&'static str> {
         self.queries().iter().map(|query| if query.tcp { "tcp" } else { "udp" }).collect()
@@ -191,7 +224,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.tasks.iter().for_each(JoinHandle::abort);
+        self.over_udp.abort();
+        self.over_tcp.abort();
     }
 }
 
@@ -209,7 +243,7 @@ async fn sockets() -> (UdpSocket, TcpListener) {
 async fn serve_udp(socket: Arc<UdpSocket>, script: Arc<Script>, queries: Arc<Mutex<Vec<Query>>>, delay: Duration) {
     let mut buffer = vec![0; 4096];
     while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
-        let query = Query::read(&buffer[..length], false);
+        let query = Query { peer: Some(peer.ip()), port: Some(peer.port()), ..Query::read(&buffer[..length], false) };
         let packets = script(&query);
         queries.lock().unwrap().push(query);
         let socket = Arc::clone(&socket);

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use super::outcome::ALIAS_LIMIT;
+use super::outcome::runs_away;
 use super::resolve::Route;
 use super::{AskKey, Live, QuestionKey, Request};
 use crate::diag::Span;
 use crate::facts::Cause;
 use crate::mail::Name;
-use crate::sources::record::{Alias, Answer, Ask, NoReply, Outcome, RecordSource, RecordType, Reply, Validation};
+use crate::sources::record::{Answer, Ask, NoReply, Outcome, RecordSource, RecordType, Reply, Validation};
 
 /// What is known, as a source of records.
 pub struct View<'a> {
@@ -45,7 +45,10 @@ impl View<'_> {
         let known = &cell.get()?.said;
         let Some(mut next) = known.onward.clone() else { return Some(known.answer.clone()) };
         let mut aliases = known.answer.aliases.clone();
-        while !circles(&aliases, &next) {
+        let note = loop {
+            if let Some(note) = runs_away(&aliases, &next) {
+                break note;
+            }
             let cell = self.live.questions.known(&QuestionKey { name: &next, rtype, route })?;
             let said = &cell.get()?.said;
             aliases.extend_from_slice(&said.answer.aliases);
@@ -53,20 +56,11 @@ impl View<'_> {
                 Some(onward) => next = onward.clone(),
                 None => return Some(Answer { aliases, ..said.answer.clone() }),
             }
-        }
-        let span = aliases.last().map(|alias| alias.span);
-        let note = match aliases.len() < ALIAS_LIMIT {
-            true => "the aliases lead in a circle".to_owned(),
-            false => format!("more than {ALIAS_LIMIT} aliases follow each other"),
         };
+        let span = aliases.last().map(|alias| alias.span);
         let outcome = Outcome::Unknown { cause: Cause::Protocol, note, span };
         Some(Answer { aliases, outcome, wildcard: false, incomplete: None })
     }
-}
-
-/// Whether a chain of aliases must not go on with a name.
-pub(super) fn circles(aliases: &[Alias], next: &Name) -> bool {
-    aliases.len() >= ALIAS_LIMIT || aliases.iter().any(|alias| alias.owner == *next)
 }
 
 impl RecordSource for View<'_> {

@@ -258,26 +258,22 @@ impl<'a> Message<'a> {
             .map(|(_, _, word)| word)
     }
 
-    /// The data of a record with names written out (RFC 3597 section 4); as they stand if they do not fit the type.
+    /// The data of a record with names written out (RFC 3597 section 4).
     ///
     /// # Errors
-    /// A compressed name leads nowhere.
-    pub(super) fn data(&self, head: &Head) -> Result<Cow<'a, [u8]>, Broken> {
+    /// The data as they stand, when a name in them cannot be read.
+    pub(super) fn data(&self, head: &Head) -> Result<Cow<'a, [u8]>, &'a [u8]> {
         let octets = self.octets;
         let plain = octets.get(head.start..head.end).unwrap_or(&[]);
         let Some((before, names)) = names_in(head.rtype, plain) else { return Ok(Cow::Borrowed(plain)) };
         let mut out = Vec::with_capacity(plain.len() + 64);
-        out.extend_from_slice(plain.get(..before).unwrap_or(plain));
+        out.extend_from_slice(plain.get(..before).ok_or(plain)?);
         let mut at = head.start + before;
         for _ in 0..names {
-            if at >= head.end {
-                return Ok(Cow::Borrowed(plain));
-            }
-            at = expand_name(octets, at, &mut out)?;
+            at = expand_name(octets, at, &mut out).map_err(|_| plain)?;
         }
-        // A name that runs out of its record: the data do not fit their type.
-        let Some(rest) = octets.get(at..head.end) else { return Ok(Cow::Borrowed(plain)) };
-        out.extend_from_slice(rest);
+        // A name may run out of its record.
+        out.extend_from_slice(octets.get(at..head.end).ok_or(plain)?);
         Ok(Cow::Owned(out))
     }
 }

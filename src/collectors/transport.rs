@@ -1,17 +1,18 @@
 //! MTA-STS, TLS-RPT, DANE, BIMI and CAA records.
 
+mod policy_fetch;
+
 use crate::diag::Span;
 use crate::facts::domain::{
-    BimiFacts, CaaFacts, CaaRecordFacts, DaneFacts, DnsFacts, List, MtaStsFacts, MtaStsFetchFacts, MtaStsMode,
-    MtaStsPolicyFacts, Seconds, TlsRptFacts, TlsaFacts,
+    BimiFacts, CaaFacts, CaaRecordFacts, DaneFacts, DnsFacts, List, MtaStsFacts, TlsRptFacts, TlsaFacts,
 };
-use crate::facts::{Cause, Fact, Method, Observed, Proof};
+use crate::facts::{Cause, Fact, Observed, Proof};
 use crate::mail::tags::Problem;
 use crate::mail::{Name, bimi, caa, mta_sts, tls_rpt, tlsa};
 use crate::sources::{RData, RecordType};
 
 use super::Context;
-use super::context::{Missing, PolicyFile, RecordSet, TextRecord, Texts, malformed};
+use super::context::{Missing, RecordSet, TextRecord, Texts, malformed};
 
 /// How many TXT records of a kind stand at a name, and the only one if there is exactly one.
 struct Published {
@@ -121,13 +122,14 @@ pub(super) fn mta_sts(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> Mta
         let range = record.id_range.clone()?;
         Some((record.id.clone()?, Some(text.text.place(range))))
     });
+    let policy_host = policy_host(context, name);
     MtaStsFacts {
         valid,
         error,
         id: published.fact(context, id),
-        policy_host: policy_host(context, name),
-        fetch: MtaStsFetchFacts::default(),
-        policy: policy(context, name, dns),
+        fetch: policy_fetch::fetch(context, name, &policy_host),
+        policy: policy_fetch::policy(context, name, dns),
+        policy_host,
         record_count: published.count,
         text: published.text,
     }
@@ -141,91 +143,6 @@ fn policy_host(context: &Context<'_>, name: &Name) -> Fact<bool> {
         Ok(found) => context.present(true, alias.or(found.span)),
         Err(missing) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
         Err(missing) => missing.fact(context.method),
-    }
-}
-
-/// The policy document, if the inventory names a file with it.
-fn policy(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> MtaStsPolicyFacts {
-    let Some(file) = context.policies.iter().find(|file| file.domain == *name) else {
-        let note = "the policy is served over HTTPS, which this run does not fetch";
-        let missing = Missing::unknown(Cause::NotCollected, note, None);
-        return MtaStsPolicyFacts {
-            valid: missing.fact(Method::None),
-            error: missing.fact(Method::None),
-            mode: missing.fact(Method::None),
-            max_age: missing.fact(Method::None),
-            mx: missing.fact(Method::None),
-            uncovered_mx: missing.fact(Method::None),
-        };
-    };
-    policy_from_file(file, dns)
-}
-
-fn policy_from_file(file: &PolicyFile, dns: &DnsFacts) -> MtaStsPolicyFacts {
-    let policy = mta_sts::parse_policy(&file.text);
-    let span = |range: &std::ops::Range<usize>| {
-        let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
-        Some(Span::new(file.file, at(range.start), at(range.end)))
-    };
-    let whole = span(&(0..file.text.lines().next().map_or(0, str::len)));
-    let nothing = Missing::absent(Proof::NotStated, whole);
-    let present_at = |range: &Option<std::ops::Range<usize>>| range.as_ref().and_then(span).or(whole);
-    let problem = policy.problems.first();
-    let method = Method::Inventory;
-    MtaStsPolicyFacts {
-        valid: Fact::present(problem.is_none(), method, problem.and_then(|problem| span(&problem.range)).or(whole)),
-        error: match problem {
-            Some(problem) => Fact::present(problem.reason.clone(), method, span(&problem.range)),
-            None => nothing.fact(method),
-        },
-        mode: match policy.mode {
-            Some(mode) => Fact::present(mode_word(mode), method, present_at(&policy.mode_range)),
-            None => nothing.fact(method),
-        },
-        max_age: match policy.max_age.and_then(|age| i64::try_from(age).ok()) {
-            Some(age) => Fact::present(Seconds(age), method, present_at(&policy.max_age_range)),
-            None => nothing.fact(method),
-        },
-        mx: Fact::present(
-            policy.mx.iter().map(|(pattern, _)| pattern.clone()).collect(),
-            method,
-            policy.mx.first().and_then(|(_, range)| span(range)).or(whole),
-        ),
-        uncovered_mx: uncovered(&policy, dns, whole),
-    }
-}
-
-fn mode_word(mode: mta_sts::Mode) -> MtaStsMode {
-    match mode {
-        mta_sts::Mode::None => MtaStsMode::None,
-        mta_sts::Mode::Testing => MtaStsMode::Testing,
-        mta_sts::Mode::Enforce => MtaStsMode::Enforce,
-    }
-}
-
-/// MX hosts that no pattern covers (RFC 8461 section 4.1).
-fn uncovered(policy: &mta_sts::Policy, dns: &DnsFacts, whole: Option<Span>) -> Fact<Vec<Name>> {
-    match &dns.mx.observed {
-        Observed::Unknown(cause) => Fact { observed: Observed::Unknown(*cause), from: dns.mx.from.clone() },
-        Observed::Absent(_) => Fact::present(Vec::new(), Method::Derived, whole),
-        Observed::Present(rows) => {
-            let mut hosts = Vec::new();
-            for row in &rows.0 {
-                match &row.host.observed {
-                    Observed::Present(host) if host.is_root() => {}
-                    Observed::Present(host) => {
-                        if !policy.mx.iter().any(|(pattern, _)| mta_sts::mx_matches(pattern, host)) {
-                            hosts.push(host.clone());
-                        }
-                    }
-                    Observed::Absent(_) => {}
-                    Observed::Unknown(cause) => {
-                        return Fact { observed: Observed::Unknown(*cause), from: row.host.from.clone() };
-                    }
-                }
-            }
-            Fact::present(hosts, Method::Derived, whole)
-        }
     }
 }
 
@@ -303,7 +220,7 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
                 continue;
             }
         };
-        match associations(context, host) {
+        match associations(context, host, 25) {
             Ok((owner, set)) => {
                 rows.extend(set.records.iter().map(|record| tlsa_row(context, &owner, record)));
                 // A line that cannot be read is refused by name servers, so it may come to nothing.
@@ -337,10 +254,10 @@ pub(super) fn dane(context: &Context<'_>, dns: &DnsFacts) -> DaneFacts {
     }
 }
 
-/// The TLSA records of an MX host and the name at which they stand.
-fn associations(context: &Context<'_>, host: &Name) -> Result<(Name, RecordSet), Missing> {
+/// The TLSA records of a port of a host and the name at which they stand.
+pub(super) fn associations(context: &Context<'_>, host: &Name, port: u16) -> Result<(Name, RecordSet), Missing> {
     let at = |base: &Name| -> Result<(Name, RecordSet), Missing> {
-        let owner = context.child(base, "_25._tcp")?;
+        let owner = context.child(base, &format!("_{port}._tcp"))?;
         let set = context.records(&owner, RecordType::TLSA)?;
         Ok((owner, set))
     };

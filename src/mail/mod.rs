@@ -6,6 +6,7 @@
 
 pub mod bimi;
 pub mod caa;
+pub mod certificate;
 pub mod dkim;
 pub mod dmarc;
 pub mod mta_sts;

@@ -1,18 +1,43 @@
 //! The fetch of an MTA-STS policy over HTTPS (RFC 8461 section 3.3).
+//!
+//! One request, no redirects, nothing kept but what came back. The handshake completes whatever the certificate is, so that
+//! what is wrong with it can be said; senders would stop there. What is read is bounded in time and length.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response, header};
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
+
+use super::tls::{self, Certificates, Handshake};
 use super::{Failure, Settings};
-use crate::diag::Span;
-use crate::facts::Recorder;
-use crate::mail::Name;
+use crate::diag::{FileId, Span};
+use crate::facts::domain::Time;
+use crate::facts::{Artefact, ArtefactKind, Cause, Recorder};
+use crate::mail::{Name, certificate};
+
+/// Longest policy that is read, in octets (RFC 8461 section 3.3 lets senders stop at 64 KiB).
+pub const MOST_OCTETS: usize = 64 * 1024;
+
+/// How long a fetch may take altogether (RFC 8461 section 3.3 advises one minute).
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Most addresses that are tried.
+const MOST_ADDRESSES: usize = 4;
 
 /// The fetch of one domain's policy.
 #[derive(Debug, Clone)]
 pub struct PolicyFetch {
     /// The domain whose policy it is.
     pub domain: Name,
-    /// What came back, or why nothing did.
+    /// What came back, or why nothing did. A failure of cause `tls-handshake` is the server's: it was reached, and no
+    /// handshake completed.
     pub result: Result<PolicyResponse, Failure>,
 }
 
@@ -40,12 +65,227 @@ pub struct PolicyResponse {
 /// Fetches `https://mta-sts.<domain>/.well-known/mta-sts.txt` from one of the addresses, tried in order.
 pub async fn fetch_policy(
     domain: &Name,
-    _addresses: &[SocketAddr],
-    _settings: &Settings,
+    addresses: &[SocketAddr],
+    settings: &Settings,
     recorder: &Recorder,
 ) -> PolicyFetch {
-    let file = recorder.reserve("https");
-    let span = Span::new(file, 0, 0);
-    let failure = Failure { cause: crate::facts::Cause::NotCollected, note: "not fetched".to_owned(), span };
-    PolicyFetch { domain: domain.clone(), result: Err(failure) }
+    let by = Instant::now() + settings.service_timeout.min(LONGEST);
+    let host = domain.child("mta-sts");
+    let path = format!("https/mta-sts.{}/.well-known/mta-sts.txt", domain.as_str());
+    let mut page = Page { file: recorder.reserve(&path), text: Vec::new() };
+    let result = match &host {
+        Ok(host) => fetch(host, addresses, settings, recorder, &mut page, by).await,
+        Err(_) => Err(page.failure(Cause::Unreachable, "the name of the policy host would be too long")),
+    };
+    let time = Time(jiff::Timestamp::now().as_second());
+    let title = format!("MTA-STS policy of {}", domain.as_str());
+    let artefact = Artefact { kind: ArtefactKind::HttpResponse, title, time, raw: page.text.clone() };
+    recorder.fill(page.file, page.text, artefact);
+    PolicyFetch { domain: domain.clone(), result }
+}
+
+async fn fetch(
+    host: &Name,
+    addresses: &[SocketAddr],
+    settings: &Settings,
+    recorder: &Recorder,
+    page: &mut Page,
+    by: Instant,
+) -> Result<PolicyResponse, Failure> {
+    let mut last = None;
+    for address in addresses.iter().take(MOST_ADDRESSES) {
+        match connect(*address, settings, by).await {
+            Ok(stream) => {
+                page.line(&format!("-- connected to {address}"));
+                return ask(host, *address, stream, settings, recorder, page, by).await;
+            }
+            Err((cause, note)) => last = Some(page.failure(cause, &note)),
+        }
+    }
+    Err(last.unwrap_or_else(|| page.failure(Cause::Unreachable, "the policy host has no address")))
+}
+
+async fn connect(address: SocketAddr, settings: &Settings, by: Instant) -> Result<TcpStream, (Cause, String)> {
+    let by = by.min(Instant::now() + settings.connect_timeout);
+    let failed = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::ConnectionRefused => (Cause::TcpRefused, format!("{address} refused the connection")),
+        std::io::ErrorKind::TimedOut => (Cause::TcpTimeout, format!("no connection to {address} in time")),
+        _ => (Cause::Unreachable, format!("cannot connect to {address}: {error}")),
+    };
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }.map_err(failed)?;
+    if let Some(source) = settings.source_address.filter(|source| source.is_ipv4() == address.is_ipv4()) {
+        socket.bind((source, 0).into()).map_err(failed)?;
+    }
+    match timeout_at(by, socket.connect(address)).await {
+        Ok(result) => result.map_err(failed),
+        Err(_) => Err((Cause::TcpTimeout, format!("no connection to {address} in time"))),
+    }
+}
+
+/// Shakes hands and asks for the policy.
+async fn ask(
+    host: &Name,
+    address: SocketAddr,
+    stream: TcpStream,
+    settings: &Settings,
+    recorder: &Recorder,
+    page: &mut Page,
+    by: Instant,
+) -> Result<PolicyResponse, Failure> {
+    let soon = by.min(Instant::now() + settings.reply_timeout);
+    let (stream, handshake) = match timeout_at(soon, tls::handshake(stream, host, &settings.trust)).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(why)) => return Err(page.failure(Cause::TlsHandshake, &format!("the TLS handshake failed: {why}"))),
+        Err(_) => return Err(page.failure(Cause::TcpTimeout, "the TLS handshake was not completed in time")),
+    };
+    let name = format!("{}[{}]:{}", host.as_str(), address.ip(), address.port());
+    let certificates = Certificates::record(recorder, &name, &handshake);
+    let certificate_error = certificate_error(host, &handshake, &certificates);
+    let verdict = certificate_error.as_deref().unwrap_or("valid for the policy host");
+    let head =
+        page.line(&format!("-- {} established with {}; certificate: {verdict}", handshake.version, handshake.cipher));
+    match timeout_at(by, exchange(host, stream)).await {
+        Ok(Ok(reply)) => Ok(page.reply(reply, certificate_error, head)),
+        Ok(Err(why)) => Err(page.failure(Cause::Protocol, &format!("no HTTP response: {why}"))),
+        Err(_) => Err(page.failure(Cause::TcpTimeout, "the HTTP response was not complete in time")),
+    }
+}
+
+/// Why senders do not take the certificate (RFC 8461 section 3.3): not trusted, or not for the policy host.
+fn certificate_error(host: &Name, handshake: &Handshake, certificates: &Certificates) -> Option<String> {
+    if let Some(distrust) = &handshake.distrust {
+        return Some(format!("not trusted: {distrust}"));
+    }
+    let own = match &certificates.own {
+        Ok(own) => own,
+        Err(failure) => return Some(failure.note.clone()),
+    };
+    match &own.names {
+        Ok(names) => {
+            let names = names.value.as_deref().unwrap_or_default();
+            // RFC 8461 section 3.3: a DNS-ID, by the rules of RFC 9525.
+            let matching = certificate::matching_name(names.iter().map(String::as_str), host);
+            matching.is_none().then(|| match names {
+                [] => format!("not for {}: it has no DNS name", host.as_str()),
+                names => format!("not for {}, but for {}", host.as_str(), names.join(", ")),
+            })
+        }
+        Err(failure) => Some(failure.note.clone()),
+    }
+}
+
+/// What an HTTP server answered.
+struct Reply {
+    response: Response<()>,
+    body: Vec<u8>,
+    cut: bool,
+}
+
+async fn exchange(host: &Name, stream: TlsStream<TcpStream>) -> Result<Reply, String> {
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(MOST_OCTETS)
+        .handshake::<_, Empty<Bytes>>(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
+    let request = Request::get("/.well-known/mta-sts.txt")
+        .header(header::HOST, host.as_str())
+        .header(header::USER_AGENT, concat!("mailvet/", env!("CARGO_PKG_VERSION")))
+        .header(header::ACCEPT, "text/plain")
+        .header(header::CONNECTION, "close")
+        .body(Empty::new())
+        .map_err(|error| error.to_string())?;
+    let talk = async {
+        let response = sender.send_request(request).await.map_err(|error| error.to_string())?;
+        read_body(response).await
+    };
+    // The connection must be driven until the body is read; nothing outlives this function.
+    tokio::pin!(talk);
+    tokio::pin!(connection);
+    tokio::select! {
+        biased;
+        reply = &mut talk => reply,
+        ended = &mut connection => match ended {
+            Ok(()) => talk.await,
+            Err(error) => Err(error.to_string()),
+        },
+    }
+}
+
+async fn read_body(response: Response<Incoming>) -> Result<Reply, String> {
+    let (parts, mut incoming) = response.into_parts();
+    let mut body = Vec::new();
+    let mut cut = false;
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|error| error.to_string())?;
+        let Some(data) = frame.data_ref() else { continue };
+        let room = MOST_OCTETS - body.len();
+        body.extend(data.iter().take(room));
+        if data.len() > room {
+            cut = true;
+            break;
+        }
+    }
+    Ok(Reply { response: Response::from_parts(parts, ()), body, cut })
+}
+
+/// The text of a fetch: what happened, the head of the response, an empty line, the body as it came.
+struct Page {
+    file: FileId,
+    text: Vec<u8>,
+}
+
+impl Page {
+    fn line(&mut self, text: &str) -> Span {
+        let start = self.text.len();
+        self.text.extend(
+            text.chars()
+                .map(|character| if character.is_control() { ' ' } else { character })
+                .collect::<String>()
+                .bytes(),
+        );
+        let span = self.span(start, self.text.len());
+        self.text.push(b'\n');
+        span
+    }
+
+    fn failure(&mut self, cause: Cause, note: &str) -> Failure {
+        Failure { cause, note: note.to_owned(), span: self.line(&format!("-- {note}")) }
+    }
+
+    fn reply(&mut self, reply: Reply, certificate_error: Option<String>, head: Span) -> PolicyResponse {
+        let status = reply.response.status();
+        let mut last = self.line(&format!("{:?} {status}", reply.response.version()));
+        for (name, value) in reply.response.headers() {
+            last = self.line(&format!("{name}: {}", String::from_utf8_lossy(value.as_bytes())));
+        }
+        let header = |name| {
+            let value = reply.response.headers().get(name)?;
+            Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let location = header(header::LOCATION).filter(|_| status.is_redirection());
+        let content_type = header(header::CONTENT_TYPE);
+        self.text.push(b'\n');
+        let start = self.text.len();
+        self.text.extend_from_slice(&reply.body);
+        let body_span = self.span(start, self.text.len());
+        if reply.cut {
+            self.line("");
+            self.line(&format!("-- cut after {MOST_OCTETS} octets"));
+        }
+        PolicyResponse {
+            status: status.as_u16(),
+            location,
+            content_type,
+            certificate_error,
+            body: reply.body,
+            cut: reply.cut,
+            head: head.join(last),
+            body_span,
+        }
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Span::new(self.file, at(start), at(end))
+    }
 }

@@ -9,6 +9,7 @@
 pub mod https;
 pub mod imap;
 pub mod pop3;
+mod progress;
 pub mod session;
 pub mod smtp;
 #[cfg(test)]

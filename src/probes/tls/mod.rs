@@ -4,6 +4,12 @@
 //! obstacle. Nothing here judges a version, a suite or a certificate.
 
 pub mod alert;
+pub mod answer;
+pub mod certificate;
+pub mod hello;
+mod preamble;
+mod scan;
+pub mod suites;
 pub mod trust;
 
 use std::net::Ipv4Addr;
@@ -18,9 +24,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+pub use self::certificate::Certificates;
+pub use self::scan::{AcceptedSuite, TlsProbe, probe};
 pub use self::trust::{TrustError, TrustStore, Verdict};
-use super::{Endpoint, Failure, Settings};
-use crate::facts::Recorder;
 use crate::facts::domain::Time;
 use crate::facts::service::TlsVersion;
 use crate::mail::Name;
@@ -45,10 +51,6 @@ pub struct Handshake {
     /// When the chain was judged.
     pub time: Time,
 }
-
-/// What the TLS of a service accepts.
-#[derive(Debug, Clone)]
-pub struct TlsProbe {}
 
 /// Performs a handshake as a client of today's standards. It completes whatever the certificate is; what a strict client
 /// would object to is part of the result.
@@ -84,7 +86,7 @@ pub async fn handshake(
     let Verdict { distrust, complete } = trust.judge(&seen.chain, time);
     let handshake = Handshake {
         version,
-        cipher: format!("0x{suite:04x}"),
+        cipher: suites::name(suite),
         suite,
         chain: seen.chain,
         ocsp: seen.ocsp,
@@ -196,11 +198,4 @@ impl ServerCertVerifier for Witness {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.provider.signature_verification_algorithms.supported_schemes()
     }
-}
-
-/// Finds out which versions and suites a service accepts, by connections of its own.
-pub async fn probe(endpoint: &Endpoint, _settings: &Settings, recorder: &Recorder) -> Result<TlsProbe, Failure> {
-    let file = recorder.reserve(&format!("tls/{}", endpoint.name()));
-    let span = crate::diag::Span::new(file, 0, 0);
-    Err(Failure { cause: crate::facts::Cause::NotCollected, note: "not probed".to_owned(), span })
 }

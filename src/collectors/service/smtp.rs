@@ -18,7 +18,11 @@ pub(super) fn collect(endpoint: &Endpoint, probe: &SmtpProbe) -> SmtpFacts {
         } else {
             extended(&probe.plain, |hello, span| observed(names(hello), span))
         },
-        keywords_tls: inside(endpoint, probe, names),
+        keywords_tls: if is_implicit_tls(endpoint.protocol) {
+            seen(&probe.inside, names)
+        } else {
+            once_offered(&probe.opening, &probe.inside, names)
+        },
         size: extended(announced, size),
         pipelining: extended(announced, |hello, span| {
             let keyword = hello.keyword("PIPELINING");
@@ -40,26 +44,31 @@ pub(super) fn collect(endpoint: &Endpoint, probe: &SmtpProbe) -> SmtpFacts {
 
 /// Facts about authentication. Nothing is tried: a mechanism that is announced counts as offered.
 pub(super) fn auth(endpoint: &Endpoint, probe: &SmtpProbe) -> AuthFacts {
-    let implicit = is_implicit_tls(endpoint.protocol);
-    let without_tls = |hello: &Hello, span| observed(hello.mechanisms(), hello.mechanisms_span().unwrap_or(span));
-    AuthFacts {
-        before_tls: match &probe.plain {
-            _ if implicit => without_starttls(&probe.opening),
-            Ok(Noted { value: hello, span }) => without_tls(hello, *span),
-            Err(failure) => unseen(failure),
-        },
-        after_tls: inside(endpoint, probe, Hello::mechanisms),
-        cleartext: match &probe.plain {
-            _ if implicit => without_starttls(&probe.opening),
-            Ok(Noted { value: hello, span }) => {
-                // RFC 4954 section 4, RFC 8314 section 4.1
-                let is_plaintext = |mechanism: &String| matches!(mechanism.as_str(), "PLAIN" | "LOGIN");
-                observed(hello.mechanisms().iter().any(is_plaintext), hello.mechanisms_span().unwrap_or(*span))
-            }
-            Err(failure) => unseen(failure),
-        },
-        required: required(endpoint, probe),
+    let before = mechanisms(&probe.plain);
+    let after = mechanisms(&probe.inside);
+    // RFC 4954 section 4, RFC 8314 section 4.1
+    let is_plaintext = |mechanism: &String| matches!(mechanism.as_str(), "PLAIN" | "LOGIN");
+    let required = required(endpoint, probe);
+    if is_implicit_tls(endpoint.protocol) {
+        return AuthFacts {
+            before_tls: without_starttls(&probe.opening),
+            after_tls: seen(&after, Clone::clone),
+            cleartext: without_starttls(&probe.opening),
+            required,
+        };
     }
+    AuthFacts {
+        before_tls: seen(&before, Clone::clone),
+        after_tls: once_offered(&probe.opening, &after, Clone::clone),
+        cleartext: seen(&before, |mechanisms| mechanisms.iter().any(is_plaintext)),
+        required,
+    }
+}
+
+/// SASL mechanisms and where they stand; where there are none, the whole reply shows it.
+fn mechanisms(hello: &Seen<Hello>) -> Seen<Vec<String>> {
+    let Noted { value: hello, span } = hello.as_ref().map_err(Clone::clone)?;
+    Ok(Noted { value: hello.mechanisms(), span: hello.mechanisms_span().unwrap_or(*span) })
 }
 
 /// Whether a submission server wants to know who sends. Servers on port 25 take mail of strangers for their own domains;
@@ -77,14 +86,6 @@ fn required(endpoint: &Endpoint, probe: &SmtpProbe) -> Fact<bool> {
 /// The list of extensions that counts: the one inside TLS once there is one (RFC 3207 section 4.2).
 fn announced<'a>(endpoint: &Endpoint, probe: &'a SmtpProbe) -> &'a Seen<Hello> {
     if is_implicit_tls(endpoint.protocol) || probe.inside.is_ok() { &probe.inside } else { &probe.plain }
-}
-
-/// A fact from the list inside TLS.
-fn inside<T>(endpoint: &Endpoint, probe: &SmtpProbe, value: impl FnOnce(&Hello) -> T) -> Fact<T> {
-    if is_implicit_tls(endpoint.protocol) {
-        return seen(&probe.inside, value);
-    }
-    once_offered(&probe.opening, &probe.inside, value)
 }
 
 /// A fact about extensions, which a server has only when it knows EHLO.

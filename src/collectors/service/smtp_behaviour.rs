@@ -155,6 +155,8 @@ fn status(transaction: &Transaction) -> Fact<RelayStatus> {
         (Ok(reply), None) => (reply, false),
     };
     let status = match &reply.value {
+        // RFC 4954 section 6: no stranger sends anything here, whoever the sender.
+        reply if !at_recipient && reply.code == 530 => RelayStatus::Refused,
         // The sender was refused already, so nobody knows what would have become of the recipient.
         _ if !at_recipient => RelayStatus::Inconclusive,
         reply if reply.is_positive() => RelayStatus::Suspected,

@@ -94,11 +94,11 @@ async fn submission(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Probed<Transa
 /// Mail for the mailboxes that every domain must have, and for one that it has not.
 async fn recipients(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Probed<Vec<Recipient>> {
     if run.endpoint.protocol != Protocol::Smtp {
-        return Err(dialogue.session().failure(Cause::NotCollected, "not a server that takes mail from other servers"));
+        return Err(inapplicable(dialogue, "not a server that takes mail from other servers"));
     }
     claimed(run, dialogue, "mail for postmaster and abuse")?;
     if run.endpoint.domains.is_empty() {
-        return Err(dialogue.session().failure(Cause::NotCollected, "no domain of this run has its mail here"));
+        return Err(inapplicable(dialogue, "no domain of this run has its mail here"));
     }
     alive(dialogue)?;
     let mut tried = Vec::new();
@@ -146,7 +146,12 @@ pub(super) fn claimed(run: &Run<'_>, dialogue: &mut Dialogue<'_>, what: &str) ->
         return Ok(());
     }
     let note = format!("{what} was not tried: the inventory does not claim this host");
-    Err(dialogue.session().failure(Cause::NotCollected, &note))
+    Err(inapplicable(dialogue, &note))
+}
+
+/// Why something was not asked at all. There is nothing to point at but the connection.
+pub(super) fn inapplicable(dialogue: &mut Dialogue<'_>, note: &str) -> Failure {
+    Failure { cause: Cause::NotCollected, note: note.to_owned(), span: dialogue.session().connected() }
 }
 
 fn alive(dialogue: &Dialogue<'_>) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::ask::{self, Answers};
+use super::ask::{self, Answers, inapplicable};
 use super::hello::{Hello, refusal, say_hello};
 use super::reply::Dialogue;
 use super::{Run, is_submission};
@@ -42,7 +42,7 @@ pub(super) async fn hold<'a>(run: &mut Run<'a>, mut dialogue: Dialogue<'a>) -> M
     let (greeting, plain, step) = if run.is_implicit_tls() {
         let handshake = start_tls(&mut dialogue).await;
         let greeting = greet(&mut dialogue, since).await;
-        let failure = dialogue.session().failure(Cause::NotCollected, "the service speaks TLS from the first byte");
+        let failure = inapplicable(&mut dialogue, "the service speaks TLS from the first byte");
         let (offered, negotiated, required) = (Err(failure.clone()), Err(failure.clone()), Err(failure.clone()));
         (greeting, Err(failure), Step { offered, negotiated, required, handshake })
     } else {
@@ -56,7 +56,9 @@ pub(super) async fn hold<'a>(run: &mut Run<'a>, mut dialogue: Dialogue<'a>) -> M
         Err(failure) => Err(failure.clone()),
     };
     let injection = match &step.handshake {
-        Ok(_) => dialogue.session().failure(Cause::NotCollected, "injection is tested in a connection of its own"),
+        Ok((_, span)) => {
+            Failure { cause: Cause::NotCollected, note: "injection was not tested".to_owned(), span: *span }
+        }
         Err(failure) => failure.clone(),
     };
     let opening = Opening {

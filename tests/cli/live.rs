@@ -214,7 +214,18 @@ fn a_snapshot_gives_the_same_bytes_in_every_format() {
         }
         assert!(audited.out.contains("evidence "), "{}", audited.out);
         assert!(!folder.path("a.snapshot.partial").exists());
+        lines_are_as_their_schema_says(&folder.read("a.snapshot"));
         locations(&folder, inventory);
+    }
+}
+
+fn lines_are_as_their_schema_says(snapshot: &str) {
+    let schema = mailvet::schema::generated().into_iter().find(|file| file.name == "snapshot").unwrap();
+    let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema.contents).unwrap()).unwrap();
+    for line in snapshot.lines() {
+        let value: Value = serde_json::from_str(line).unwrap();
+        let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{errors:?}\n{}", &line[..line.len().min(300)]);
     }
 }
 
@@ -235,6 +246,45 @@ fn locations(folder: &Folder, inventory: bool) {
     let failed = run["results"].as_array().unwrap().iter().find(|result| result["kind"] == "fail").unwrap();
     assert_eq!(failed["properties"]["evidence"].as_str().unwrap().len(), 64, "{failed:#}");
     assert_eq!(folder.read("audit/github").contains("file="), inventory);
+}
+
+#[test]
+fn hosts_services_and_senders_of_the_inventory_belong_to_a_run_over_all_of_it() {
+    let server = Server::start(zone("v=spf1 mx -all"));
+    let port = closed_port();
+    let folder = Folder::new();
+    let service = format!("services: [{{ protocol: imap, port: {port} }}]");
+    folder.write(
+        "mailvet.yaml",
+        format!(
+            "format: 1\nsenders: [{{ ip: 127.0.0.9 }}]\nhosts:\n  - {{ name: mail.example.org, addresses: [127.0.0.2], \
+             {service} }}\n  - {{ name: mx1.example.org, {service} }}\n  - {{ name: gone.example.org }}\ndomains:\n  \
+             - {{ name: example.org }}\n"
+        ),
+    );
+    let targets = |more: &[&str]| -> Vec<String> {
+        let smtp = closed_port();
+        let more = [&["--smtp-port", &smtp, "--format", "json"], more].concat();
+        let report = folder.run(&arguments("audit", &server, &more)).json();
+        let left = report["coverage"]["live"].to_string();
+        let whole = report["coverage"]["live"]["not_reached"].to_string();
+        assert_eq!(whole.contains("gone.example.org"), !left.contains("domains were named"), "{left}");
+        let names = report["targets"].as_array().unwrap().iter().filter(|target| target["kind"] != "domain");
+        names.map(|target| target["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = targets(&[]);
+    let imap = |host: &str| format!("{host}:{port}");
+    let has = |names: &[String], name: &str| names.iter().any(|known| known == name);
+    for name in ["[127.0.0.9]", "mail.example.org[127.0.0.2]", "mx1.example.org[127.0.0.1]"] {
+        assert!(has(&all, name), "{name}: {all:?}");
+    }
+    assert!(
+        has(&all, &imap("mail.example.org[127.0.0.2]")) && has(&all, &imap("mx1.example.org[127.0.0.1]")),
+        "{all:?}"
+    );
+    let named = targets(&["example.org"]);
+    assert!(has(&named, &imap("mx1.example.org[127.0.0.1]")) && has(&named, "[127.0.0.9]"), "{named:?}");
+    assert!(!named.iter().any(|name| name.starts_with("mail.example.org")), "{named:?}");
 }
 
 #[test]

@@ -31,10 +31,13 @@ const QUESTIONS: usize = 16;
 /// Questions per second to a resolver of the system, which others use too.
 const SYSTEM_RATE: u32 = 1000;
 
+/// A domain to look at, with its place in the inventory.
+pub(super) type Domain = (Name, Option<Span>);
+
 /// What a run does.
 pub(super) struct Plan {
-    /// Domains to look at, sorted, with their places in the inventory.
-    pub(super) domains: Vec<(Name, Option<Span>)>,
+    /// Domains to look at, sorted.
+    pub(super) domains: Vec<Domain>,
     /// Whether the domains are all that the inventory has, so that its hosts and senders belong to the run.
     pub(super) whole_inventory: bool,
     /// Ports of mail exchangers, with what they speak.
@@ -133,10 +136,7 @@ pub(super) fn plan(
 }
 
 /// The domains to look at, sorted, and whether they are those of the inventory.
-fn domains(
-    scope: &ScopeArgs,
-    inventory: Option<&LoadedInventory>,
-) -> anyhow::Result<(Vec<(Name, Option<Span>)>, bool)> {
+fn domains(scope: &ScopeArgs, inventory: Option<&LoadedInventory>) -> anyhow::Result<(Vec<Domain>, bool)> {
     let mut names: BTreeSet<Name> =
         scope.domains.iter().map(|text| domain_name("the domain", text)).collect::<anyhow::Result<_>>()?;
     if let Some(path) = &scope.domains_file {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::interrupt::Interrupt;
-use super::plan::Plan;
+use super::plan::{Domain, Plan};
 use super::progress::Progress;
 use super::store::Store;
 use super::targets::{self, Exchanger, Service, Work};
@@ -150,7 +150,7 @@ impl Run {
     }
 
     /// Looks at one domain.
-    async fn domain(self: Arc<Self>, (name, anchor): (Name, Option<Span>), seen: Sender) {
+    async fn domain(self: Arc<Self>, (name, anchor): Domain, seen: Sender) {
         let mut facts = self.settle(|context| collectors::domain(context, &name), &[]).await;
         if self.job.plan.probes && facts.mta_sts.valid.observed.present() == Some(&true) {
             let fetches: Vec<PolicyFetch> = self.policy(&name).await.into_iter().collect();

@@ -161,3 +161,66 @@ fn senders(plan: &Plan, inventory: Option<&Inventory>) -> BTreeMap<IpAddr, Optio
     let every = of_all.chain(of_domains).filter(|sender| plan.family.holds(sender.ip));
     every.map(|sender| (sender.ip, sender.name.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::domain::List;
+    use crate::facts::{Cause, Fact, Method};
+
+    fn present<T>(value: T) -> Fact<T> {
+        Fact::present(value, Method::Dns, None)
+    }
+
+    fn mx(host: &str, addresses: Fact<Vec<IpAddr>>) -> MxFacts {
+        MxFacts { host: present(Name::parse(host).unwrap()), addresses, ..MxFacts::default() }
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn the_exchangers_of_a_domain_follow_its_records() {
+        let domain = Name::parse("example.org").unwrap();
+        let names = |facts: &DomainFacts| -> Vec<String> {
+            exchangers(&domain, facts)
+                .iter()
+                .map(|found| format!("{} {:?}", found.host, found.addresses.as_ref().map(Vec::len).ok()))
+                .collect()
+        };
+        let mut facts = DomainFacts::default();
+        assert!(names(&facts).is_empty(), "nothing is known");
+        facts.dns.addresses = present(vec![ip("192.0.2.1")]);
+        facts.dns.implicit_mx = present(true);
+        assert_eq!(names(&facts), ["example.org Some(1)"]);
+        facts.dns.implicit_mx = present(false);
+        let null = MxFacts { null: present(true), ..mx(".", Fact::default()) };
+        let literal = MxFacts { address_literal: present(true), ..mx("192.0.2.9", Fact::default()) };
+        let gone = mx("gone.example.org", Fact::absent(crate::facts::Proof::Nxdomain, Method::Dns, None));
+        let dark = mx("mx2.example.org", Fact::unknown(Cause::DnsServfail, None, None));
+        let good = mx("mx1.example.org", present(vec![ip("192.0.2.1"), ip("2001:db8::1")]));
+        facts.dns.mx = present(List(vec![null, literal, gone, dark, good]));
+        assert_eq!(names(&facts), ["mx2.example.org None", "mx1.example.org Some(2)"]);
+    }
+
+    #[test]
+    fn a_name_that_leads_elsewhere_is_not_claimed_there() {
+        let mut files = crate::diag::Files::default();
+        let text = "format: 1\nsenders: [{ ip: 192.0.2.7 }]\nhosts:\n  - name: mail.example.org\n    addresses: [192.0.2.1]\n  \
+                    - name: open.example.org\ndomains:\n  - { name: example.org, mx: [mx.example.org] }\n";
+        let inventory = Inventory::load(&mut files, "mailvet.yaml", text.as_bytes()).unwrap();
+        for (host, address, wanted) in [
+            ("mail.example.org", "192.0.2.1", true),
+            ("mail.example.org", "198.51.100.1", false),
+            ("open.example.org", "198.51.100.1", true),
+            ("mx.example.org", "198.51.100.1", true),
+            ("other.example.org", "192.0.2.1", false),
+        ] {
+            let host = Name::parse(host).unwrap();
+            assert_eq!(claims(Some(&inventory), &host, ip(address)), wanted, "{host} {address}");
+            assert!(!claims(None, &host, ip(address)));
+        }
+        assert!(owns(Some(&inventory), ip("192.0.2.7")) && !owns(None, ip("192.0.2.7")));
+    }
+}

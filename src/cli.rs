@@ -2,7 +2,9 @@
 //!
 //! Parsing does not do anything: commands turn these values into files, policies and reports.
 
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -45,6 +47,12 @@ pub enum Colour {
 pub enum Command {
     /// Judge DNS-as-code files offline; exit 1 when a rule fails
     Check(Box<CheckArgs>),
+    /// Look at domains, mail hosts and services as the world sees them, and judge
+    Audit(Box<AuditArgs>),
+    /// Look like `audit`, write a snapshot, and judge nothing
+    Collect(Box<CollectArgs>),
+    /// Judge a snapshot that `audit` or `collect` wrote, without any network
+    Evaluate(Box<EvaluateArgs>),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs
@@ -107,8 +115,194 @@ pub struct CheckArgs {
     pub report: ReportArgs,
 }
 
-/// Which rules apply.
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all good; 1 a rule failed at or above --fail-on; 2 wrong usage or unreadable input; \
+3 nothing failed, but evidence is incomplete, the run was interrupted, or nothing was judged.
+
+Examples:
+  Audit a domain, its mail hosts and their services:
+    mailvet audit example.com
+  Audit everything that the inventory declares, and keep the evidence:
+    mailvet audit --inventory mailvet.yaml --snapshot audit.snapshot
+  Ask DNS only, through a resolver of your own:
+    mailvet audit example.com --resolver 192.0.2.53 --no-probe
+  Look at submission and IMAP on the mail exchangers too:
+    mailvet audit example.com --ports 587,465,143,993"
+)]
+pub struct AuditArgs {
+    /// What to look at.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// How to look.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Also write everything that was seen to this file, for `mailvet evaluate`
+    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    pub snapshot: Option<PathBuf>,
+    /// How to judge.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 the snapshot is complete; 2 wrong usage or unreadable input; 3 the run was interrupted: \
+the snapshot holds what was collected until then.
+
+Examples:
+  Collect now, judge later or elsewhere:
+    mailvet collect example.com --snapshot example.snapshot
+    mailvet evaluate example.snapshot"
+)]
+pub struct CollectArgs {
+    /// What to look at.
+    #[command(flatten)]
+    pub scope: ScopeArgs,
+    /// How to look.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// File to write what was seen to
+    #[arg(long, value_name = "FILE", required = true)]
+    pub snapshot: PathBuf,
+    /// Print nothing but errors
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Arguments of `evaluate`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "With the same rules, waivers and --as-of, the reports are the same bytes as those of the audit that wrote \
+the snapshot.
+
+Examples:
+  Judge a snapshot as of the day it was taken:
+    mailvet evaluate audit.snapshot --as-of 2026-11-21
+  Judge it by another profile:
+    mailvet evaluate audit.snapshot --profile strict"
+)]
+pub struct EvaluateArgs {
+    /// File that `audit --snapshot` or `collect` wrote
+    #[arg(value_name = "SNAPSHOT")]
+    pub snapshot: PathBuf,
+    /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
+    #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
+    pub inventory: Option<PathBuf>,
+    /// Use no inventory, even if there is a mailvet.yaml
+    #[arg(long, conflicts_with = "inventory", help_heading = "Rules")]
+    pub no_inventory: bool,
+    /// How to judge.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// What a live run looks at.
 #[derive(Debug, Args, Default)]
+#[command(next_help_heading = "What to look at")]
+pub struct ScopeArgs {
+    /// Domains to look at. Default: those of the inventory
+    #[arg(value_name = "DOMAIN", help_heading = None)]
+    pub domains: Vec<String>,
+    /// File with domains, one on a line; `#` starts a comment
+    #[arg(long, value_name = "FILE")]
+    pub domains_file: Option<PathBuf>,
+    /// Inventory of domains, hosts and services. Default: mailvet.yaml in the current folder, if there is one
+    #[arg(long, short, value_name = "FILE")]
+    pub inventory: Option<PathBuf>,
+    /// Use no inventory, even if there is a mailvet.yaml
+    #[arg(long, conflicts_with = "inventory")]
+    pub no_inventory: bool,
+    /// Ports to look at on mail exchangers beside 25: 465, 587, 143, 993, 110, 995
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub ports: Vec<u16>,
+    /// Ask DNS only; connect to no mail or web server
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Do not ask the name servers of zones directly
+    #[arg(long)]
+    pub no_authorities: bool,
+    /// Do not validate DNSSEC signatures
+    #[arg(long, conflicts_with = "trust_anchor")]
+    pub no_validate: bool,
+    /// Use IPv4 addresses of hosts only
+    #[arg(long, conflicts_with = "ipv6")]
+    pub ipv4: bool,
+    /// Use IPv6 addresses of hosts only
+    #[arg(long)]
+    pub ipv6: bool,
+    /// Also try on hosts that the inventory claims: relaying without data, talking before the greeting
+    #[arg(long, conflicts_with = "no_probe")]
+    pub active: bool,
+}
+
+/// How a live run uses the network.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkArgs {
+    /// Resolver to ask (repeatable, tried in order) [default: those of the system]
+    #[arg(long, value_name = "IP[:PORT]", value_parser = server)]
+    pub resolver: Vec<SocketAddr>,
+    /// Resolver for a second opinion: where it differs is a fact
+    #[arg(long, value_name = "IP[:PORT]", value_parser = server)]
+    pub compare_resolver: Option<SocketAddr>,
+    /// Certification authorities to trust, in PEM [default: those of Mozilla's programme]
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// DNSSEC trust anchors: DS or DNSKEY records in zone-file form [default: the root's]
+    #[arg(long, value_name = "FILE")]
+    pub trust_anchor: Option<PathBuf>,
+    /// How long to wait for one reply of a mail or web server; for DNS and connections a third of it, at most 5 and 10 s
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Domains, and later hosts, to look at at the same time
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: u16,
+    /// Connections to one address at the same time
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    pub per_host: u16,
+    /// Address to send from
+    #[arg(long, value_name = "IP")]
+    pub source_address: Option<IpAddr>,
+    /// Name to give in EHLO [default: mailvet.invalid]
+    #[arg(long, value_name = "NAME")]
+    pub ehlo: Option<String>,
+    /// Port of name servers that are asked directly
+    #[arg(long, hide = true, default_value_t = 53)]
+    pub authority_port: u16,
+    /// Port of web servers
+    #[arg(long, hide = true, default_value_t = 443)]
+    pub https_port: u16,
+    /// Port that stands for 25
+    #[arg(long, hide = true, default_value_t = 25)]
+    pub smtp_port: u16,
+}
+
+/// `IP[:PORT]`; an IPv6 address with a port stands in brackets.
+fn server(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>() {
+        return Ok(SocketAddr::new(address, 53));
+    }
+    text.parse()
+        .map_err(|_| "expected an IP address, with a port as in 192.0.2.53:5353 or [2001:db8::53]:5353".to_owned())
+}
+
+/// A number of seconds, at most an hour.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=3600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected a number of seconds from 0.01 to 3600".to_owned())
+}
+
+/// Which rules apply.
+#[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Rules")]
 pub struct PolicyArgs {
     /// Profile: the name of a built-in one or a file [default: the inventory's, else `default`]
@@ -135,7 +329,7 @@ pub struct PolicyArgs {
 }
 
 /// How the result is reported.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Report")]
 pub struct ReportArgs {
     /// Format on standard output
@@ -281,5 +475,24 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn resolvers_and_times_are_read_or_refused() {
+        for (text, wanted) in [
+            ("192.0.2.53", Some("192.0.2.53:53")),
+            ("192.0.2.53:5353", Some("192.0.2.53:5353")),
+            ("2001:db8::53", Some("[2001:db8::53]:53")),
+            ("[2001:db8::53]", Some("[2001:db8::53]:53")),
+            ("[2001:db8::53]:5353", Some("[2001:db8::53]:5353")),
+            ("dns.example.org", None),
+            ("192.0.2.53:", None),
+        ] {
+            assert_eq!(server(text).ok().map(|server| server.to_string()).as_deref(), wanted, "{text}");
+        }
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["0", "-1", "NaN", "inf", "1e9", "x"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Value, json};
 
+use crate::facts::stored::SnapshotLine;
 use crate::facts::{Catalogue, Kind, Target, TargetFacts};
 use crate::inventory::Inventory;
 use crate::reports;
@@ -34,6 +35,12 @@ pub fn generated() -> Vec<Generated> {
         file("profile", "schemas/profile.json", "profiles", pretty(&profile())),
         file("waivers", "schemas/waivers.json", "waiver files", pretty(&waivers())),
         file("facts", "schemas/facts.json", "the facts of one target, as snapshots hold them", pretty(&facts())),
+        file(
+            "snapshot",
+            "schemas/snapshot.json",
+            "one line of a snapshot, as `audit --snapshot` and `collect` write it",
+            pretty(&snapshot()),
+        ),
         file("assessment", "schemas/assessment.json", "the JSON report", pretty(&assessment())),
         file("catalogue", "schemas/facts.md", "every fact a rule can look at", catalogue()),
     ]
@@ -70,6 +77,10 @@ fn inventory() -> Value {
 
 fn facts() -> Value {
     root::<TargetFacts>(writing(), "mailvet facts of one target")
+}
+
+fn snapshot() -> Value {
+    root::<SnapshotLine>(writing(), "mailvet snapshot, one line")
 }
 
 fn assessment() -> Value {

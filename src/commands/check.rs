@@ -154,11 +154,12 @@ fn paths(args: &CheckArgs, inventory: Option<&LoadedInventory>) -> anyhow::Resul
     Ok(declared)
 }
 
-fn parse_name(option: &str, text: &str) -> anyhow::Result<Name> {
+/// A domain name of the command line.
+pub(super) fn parse_name(option: &str, text: &str) -> anyhow::Result<Name> {
     Name::parse(text).map_err(|error| anyhow!("{option} {text}: {error}"))
 }
 
 /// Today in UTC: the only place where a run asks the clock.
-fn today() -> jiff::civil::Date {
+pub(super) fn today() -> jiff::civil::Date {
     jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }

@@ -7,11 +7,13 @@ pub mod exit;
 
 mod check;
 mod completions;
+mod evaluate;
 mod explain;
 mod init;
 mod input;
 mod jail;
 mod judge;
+mod live;
 mod output;
 mod pack;
 mod schema;
@@ -28,6 +30,9 @@ use crate::diag::{self, Diagnostic, Files, Level};
 pub fn run(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         Command::Check(args) => check::run(args),
+        Command::Audit(args) => live::audit(args),
+        Command::Collect(args) => live::collect(args),
+        Command::Evaluate(args) => evaluate::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Pack(command) => pack::run(command),
         Command::Schema(args) => schema::run(args),

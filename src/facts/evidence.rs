@@ -5,6 +5,7 @@
 //! the text is registered like a file, so that a fact points at the characters it was read from, wherever they came
 //! from, and the file names the artefact behind it. Nothing here interprets an artefact.
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -62,12 +63,19 @@ pub struct Recorder {
 struct Inner {
     files: Files,
     artefacts: Vec<(FileId, Artefact)>,
+    /// Files that were reserved and are not filled yet.
+    unfilled: BTreeSet<FileId>,
+    /// Whether the files have been taken: what comes later is dropped.
+    closed: bool,
 }
 
 impl Recorder {
     /// A recorder that adds to `files`. Without `keep_raw`, the bytes of artefacts are dropped once they have an id.
     pub fn new(files: Files, keep_raw: bool) -> Recorder {
-        Recorder { inner: Mutex::new(Inner { files, artefacts: Vec::new() }), keep_raw }
+        Recorder {
+            inner: Mutex::new(Inner { files, artefacts: Vec::new(), unfilled: BTreeSet::new(), closed: false }),
+            keep_raw,
+        }
     }
 
     /// Registers an artefact under a path that people can read, with the text that renders it.
@@ -79,13 +87,21 @@ impl Recorder {
 
     /// Registers a path whose text is not complete yet, for spans into it. [`Recorder::fill`] must follow.
     pub fn reserve(&self, path: &str) -> FileId {
-        self.with(|inner| inner.files.add(path, Vec::new()))
+        self.with(|inner| {
+            let id = inner.files.add(path, Vec::new());
+            inner.unfilled.insert(id);
+            id
+        })
     }
 
     /// Completes what was reserved.
     pub fn fill(&self, id: FileId, text: Vec<u8>, artefact: Artefact) {
         let evidence = artefact.id();
         self.with(|inner| {
+            if inner.closed {
+                return;
+            }
+            inner.unfilled.remove(&id);
             inner.files.fill(id, text, evidence);
             if self.keep_raw {
                 inner.artefacts.push((id, artefact));
@@ -98,9 +114,26 @@ impl Recorder {
         self.with(|inner| look(&inner.files))
     }
 
+    /// Takes the raw artefacts kept so far, so that they can be written while the run goes on.
+    pub fn take_artefacts(&self) -> Vec<(FileId, Artefact)> {
+        self.with(|inner| std::mem::take(&mut inner.artefacts))
+    }
+
+    /// Ends the recording where others may still hold the recorder: what they observe from now on is dropped.
+    pub fn close(&self) -> (Files, Vec<(FileId, Artefact)>) {
+        self.with(|inner| {
+            inner.closed = true;
+            inner.end_unfilled(self.keep_raw);
+            let mut artefacts = std::mem::take(&mut inner.artefacts);
+            artefacts.sort_by_key(|(file, _)| *file);
+            (std::mem::take(&mut inner.files), artefacts)
+        })
+    }
+
     /// Ends the recording: all files, and the raw artefacts in the order of their files.
     pub fn finish(self) -> (Files, Vec<(FileId, Artefact)>) {
         let mut inner = self.inner.into_inner().unwrap_or_else(PoisonError::into_inner);
+        inner.end_unfilled(self.keep_raw);
         inner.artefacts.sort_by_key(|(file, _)| *file);
         (inner.files, inner.artefacts)
     }
@@ -110,16 +143,30 @@ impl Recorder {
     }
 }
 
+impl Inner {
+    /// What was begun and dropped is evidence without a byte: it must not be taken for a file of the repository.
+    fn end_unfilled(&mut self, keep_raw: bool) {
+        for id in std::mem::take(&mut self.unfilled) {
+            let title = format!("{}, dropped before its end", self.files.get(id).path);
+            let artefact = Artefact { kind: ArtefactKind::Transcript, title, time: Time(0), raw: Vec::new() };
+            self.files.fill(id, Vec::new(), artefact.id());
+            if keep_raw {
+                self.artefacts.push((id, artefact));
+            }
+        }
+    }
+}
+
 /// Bytes as base64 in JSON.
-mod base64_bytes {
+pub(super) mod base64_bytes {
     use data_encoding::BASE64;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
-    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    pub(in crate::facts) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&BASE64.encode(bytes))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    pub(in crate::facts) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
         let text = String::deserialize(deserializer)?;
         BASE64.decode(text.as_bytes()).map_err(D::Error::custom)
     }

@@ -17,6 +17,7 @@ pub mod evidence;
 pub mod host;
 pub mod service;
 pub mod snapshot;
+pub mod stored;
 mod value;
 
 pub use catalogue::{Catalogue, Entry, Path, PathError};
@@ -28,7 +29,9 @@ pub use service::ServiceFacts;
 
 /// The type of name facts, for those who compare them.
 pub use crate::mail::Name;
-pub use snapshot::{Coverage, Ignored, NotEvaluated, SourceRead, Target, TargetFacts};
+pub use snapshot::{
+    Coverage, Ignored, LiveCoverage, LiveMessage, NotEvaluated, NotReached, SourceRead, Target, TargetFacts,
+};
 pub use value::{
     FactValue, FactView, Field, FieldKind, FieldSchema, Group, GroupSchema, Kind, Node, Rows, Schema, Values, View,
     Words,

@@ -95,6 +95,55 @@ pub struct Coverage {
     pub not_evaluated: Vec<NotEvaluated>,
     /// Messages about the sources: lines that could not be read, suspicious names.
     pub diagnostics: Vec<Diagnostic>,
+    /// What was asked on the network; `None` for a run that read files only.
+    pub live: Option<Box<LiveCoverage>>,
+}
+
+/// What a live run asked, and what it did not reach.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LiveCoverage {
+    /// Resolvers that were asked, as `address:port`.
+    pub resolvers: Vec<String>,
+    /// The resolver that was asked for second opinions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_with: Option<String>,
+    /// Number of domains that were looked at.
+    pub domains: u64,
+    /// Number of addresses of hosts that were looked at.
+    pub hosts: u64,
+    /// Number of services that are targets.
+    pub services: u64,
+    /// How many of these services could not be reached.
+    pub unreachable: u64,
+    /// What was tried and is no target: ports without a service that anybody declares, hosts without a known address.
+    pub not_reached: Vec<NotReached>,
+    /// Targets that were planned and not finished when the run was interrupted.
+    pub interrupted: Vec<String>,
+    /// What the options of the run left out, in words.
+    pub left_out: Vec<String>,
+}
+
+/// Something that was tried and is no target.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotReached {
+    /// The host or service.
+    pub target: String,
+    /// Why it is no target.
+    pub reason: String,
+}
+
+words! {
+    /// Kinds of messages that a live run has about itself. A closed set, so that stored messages are read back exactly.
+    pub enum LiveMessage unordered {
+        /// The resolver answers for names that cannot exist.
+        ResolverRewrites = "resolver-rewrites",
+        /// The run was interrupted before it had looked at everything.
+        Interrupted = "interrupted",
+        /// A defect of the tool kept a target from being looked at.
+        Defect = "defect",
+    }
 }
 
 /// A zone that was read.

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use super::explanation::explanation;
-use super::place::{home, located};
+use super::place::{Evidence, home, home_file, located};
 use super::tally::Tally;
 use super::text::zone_line;
 use super::{Context, escape, is_notable, is_reported, plural, worst};
@@ -33,21 +33,27 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
             reported.total
         )?;
     }
-    let home = home(assessment, context);
+    // Without any file, an annotation stands beside the job; a path that does not exist would lead nowhere.
+    let home = if assessment.coverage.live.is_some() {
+        home_file(assessment, context)
+    } else {
+        Some(home(assessment, context))
+    };
     for finding in reported.keys.iter().filter_map(|key| key.finding(assessment)) {
-        annotation(context, &finding, &home, out)?;
+        annotation(context, &finding, home.as_deref(), out)?;
     }
     // The first word keeps the line from being read as a command.
     writeln!(out, "mailvet: {}", tally.words())
 }
 
-fn annotation(context: &Context<'_>, finding: &Finding<'_>, home: &str, out: &mut dyn Write) -> io::Result<()> {
+fn annotation(context: &Context<'_>, finding: &Finding<'_>, home: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
     let level = match (finding.verdict, finding.severity()) {
         (Verdict::Fail, Severity::Critical | Severity::High) => "error",
         (Verdict::Fail, Severity::Low | Severity::Info) => "notice",
         _ => "warning",
     };
-    let place = located(context, finding, home).place;
+    let located = located(context, finding, home.unwrap_or_default());
+    let place = &located.place;
     let title = format!("{}: {} ({})", finding.severity(), finding.rule.title, finding.target.name);
     let title = if finding.verdict == Verdict::Fail { title } else { format!("{}, {title}", finding.verdict) };
     let columns = if place.line == place.end_line && place.end_column > place.column {
@@ -56,20 +62,23 @@ fn annotation(context: &Context<'_>, finding: &Finding<'_>, home: &str, out: &mu
     } else {
         String::new()
     };
-    let lines = message(finding);
+    let at = if located.exact || home.is_some() {
+        let file = escape::workflow_property(&place.file);
+        format!("file={file},line={},endLine={}{columns},", place.line, place.end_line)
+    } else {
+        String::new()
+    };
+    let lines = message(context, finding);
     let lines: Vec<_> = lines.iter().map(|line| escape::cut(line, TEXT)).collect();
     writeln!(
         out,
-        "::{level} file={},line={},endLine={}{columns},title={}::{}",
-        escape::workflow_property(&place.file),
-        place.line,
-        place.end_line,
+        "::{level} {at}title={}::{}",
         escape::workflow_property(&escape::cut(&title, TEXT)),
         escape::workflow_message(lines.iter().map(AsRef::as_ref))
     )
 }
 
-fn message(finding: &Finding<'_>) -> Vec<String> {
+fn message(context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
     let mut lines: Vec<String> = explanation(finding)
         .into_iter()
         .take(10)
@@ -78,6 +87,7 @@ fn message(finding: &Finding<'_>) -> Vec<String> {
     if finding.verdict == Verdict::Error {
         lines.insert(0, "a defect of the pack or of mailvet, not of the target".to_owned());
     }
+    lines.extend(Evidence::of(context, finding).map(|evidence| format!("seen in {}", evidence.sentence())));
     if !finding.rule.why.is_empty() {
         lines.push(format!("why: {}", finding.rule.why));
     }

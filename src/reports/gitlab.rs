@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::explanation::explanation;
 use super::model::Lazy;
-use super::place::{home, located};
+use super::place::{Evidence, home, located};
 use super::tally::Tally;
 use super::{Context, escape, is_reported};
 use crate::findings::{Assessment, Finding, Verdict};
@@ -70,8 +70,9 @@ fn issue<'a>(context: &Context<'_>, finding: Finding<'a>, home: &str) -> Issue<'
         (Verdict::Fail, Severity::Low) => "minor",
         _ => "info",
     };
-    let sentences: Vec<String> =
+    let mut sentences: Vec<String> =
         explanation(&finding).into_iter().filter(|line| !line.also).take(5).map(|line| line.sentence).collect();
+    sentences.extend(Evidence::of(context, &finding).map(|evidence| format!("seen in {}", evidence.sentence())));
     let undetermined = if finding.verdict == Verdict::Fail { "" } else { "could not be determined: " };
     let description =
         format!("{}: {undetermined}{}: {}", finding.target.name, finding.rule.title, sentences.join("; "));

@@ -5,6 +5,7 @@
 use std::io::{self, Write};
 
 use super::explanation::explanation;
+use super::place::Evidence;
 use super::tally::Tally;
 use super::text::zone_line;
 use super::{Context, escape};
@@ -40,7 +41,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     }
     let mut names = Names::default();
     for target in &assessment.targets {
-        suite(assessment, target, &mut names, out)?;
+        suite(assessment, context, target, &mut names, out)?;
     }
     writeln!(out, "</testsuites>")
 }
@@ -50,7 +51,13 @@ fn waived_unknown(assessment: &Assessment) -> usize {
     assessment.findings().filter(|finding| undetermined(finding.verdict) && finding.is_waived()).count()
 }
 
-fn suite(assessment: &Assessment, target: &AssessedTarget, names: &mut Names, out: &mut dyn Write) -> io::Result<()> {
+fn suite(
+    assessment: &Assessment,
+    context: &Context<'_>,
+    target: &AssessedTarget,
+    names: &mut Names,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let (mut tests, mut failures, mut errors, mut skipped) = (0, 0, 0, 0);
     for finding in assessment.findings_of(target) {
         tests += 1;
@@ -69,7 +76,7 @@ fn suite(assessment: &Assessment, target: &AssessedTarget, names: &mut Names, ou
         target.kind
     )?;
     for finding in assessment.findings_of(target) {
-        case(assessment, &finding, &name, out)?;
+        case(assessment, context, &finding, &name, out)?;
     }
     writeln!(out, "</testsuite>")
 }
@@ -91,7 +98,13 @@ fn outcome(finding: &Finding<'_>) -> Outcome {
     }
 }
 
-fn case(assessment: &Assessment, finding: &Finding<'_>, name: &str, out: &mut dyn Write) -> io::Result<()> {
+fn case(
+    assessment: &Assessment,
+    context: &Context<'_>,
+    finding: &Finding<'_>,
+    name: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let class = escape::xml(&finding.rule.id);
     let element = match outcome(finding) {
         Outcome::Passed => return writeln!(out, "<testcase classname=\"{class}\" name=\"{name}\"/>"),
@@ -106,7 +119,7 @@ fn case(assessment: &Assessment, finding: &Finding<'_>, name: &str, out: &mut dy
     } else {
         let kind = if element == "failure" { finding.severity().as_str() } else { finding.verdict.as_str() };
         writeln!(out, "<{element} type=\"{kind}\" message=\"{message}\">")?;
-        for line in details(finding) {
+        for line in details(context, finding) {
             writeln!(out, "{}", escape::log_line(&escape::xml(&escape::cut(&line, TEXT))))?;
         }
         writeln!(out, "</{element}>")?;
@@ -130,12 +143,13 @@ fn message(assessment: &Assessment, finding: &Finding<'_>) -> String {
     }
 }
 
-fn details(finding: &Finding<'_>) -> Vec<String> {
+fn details(context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
     let mut lines: Vec<String> = explanation(finding)
         .into_iter()
         .take(20)
         .map(|line| if line.also { format!("also: {}", line.sentence) } else { line.sentence })
         .collect();
+    lines.extend(Evidence::of(context, finding).map(|evidence| format!("seen in {}", evidence.sentence())));
     for (word, text) in [("why", &finding.rule.why), ("fix", &finding.rule.fix.text)] {
         if !text.is_empty() {
             lines.push(format!("{word}: {text}"));

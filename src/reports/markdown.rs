@@ -11,7 +11,7 @@ use super::explanation::explanation;
 use super::place::place;
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, days_until, entries, escape, is_open_failure, is_undetermined, plural};
+use super::{Context, Key, days_until, entries, escape, is_open_failure, is_undetermined, live_sentence, plural};
 use crate::findings::{Assessment, Finding, Verdict, WaiverState};
 use crate::policy::{Rule, Severity};
 
@@ -267,6 +267,18 @@ fn attention(assessment: &Assessment) -> String {
         }
     }
     let coverage = &assessment.coverage;
+    if let Some(live) = &coverage.live {
+        out.push_str(&format!("\n{}\n", escape::markdown(&format!("{}.", live_sentence(live)))));
+        for (title, entries) in [("Left out", &live.left_out), ("Not finished, interrupted", &live.interrupted)] {
+            if !entries.is_empty() {
+                let shown = entries[..entries.len().min(ROWS)].join(", ");
+                let more = entries.len().saturating_sub(ROWS);
+                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+                out.push_str(&escape::markdown(&format!("\n{title}: {shown}{more}.")));
+                out.push('\n');
+            }
+        }
+    }
     out.push_str(&format!(
         "\n{} read, {} not read as DNS data, {} not evaluated, {} about the sources, {} not selected.\n",
         plural(coverage.sources.len(), "zone"),

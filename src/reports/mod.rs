@@ -26,6 +26,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use crate::diag::{Files, suggest};
+use crate::facts::LiveCoverage;
 use crate::findings::{AssessedTarget, Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -289,6 +290,20 @@ fn is_reported(finding: &Finding<'_>, context: &Context<'_>) -> bool {
 /// Days from the assessment date to another one; negative when it has passed.
 fn days_until(assessment: &Assessment, date: jiff::civil::Date) -> i64 {
     assessment.as_of.duration_until(date).as_hours() / 24
+}
+
+/// What a live run asked, in one sentence: `asked 192.0.2.53:53 about 3 domains; …`.
+fn live_sentence(live: &LiveCoverage) -> String {
+    let count = |count: u64, word: &str| plural(usize::try_from(count).unwrap_or(usize::MAX), word);
+    let resolvers = if live.resolvers.is_empty() { "no resolver".to_owned() } else { live.resolvers.join(", ") };
+    let second = live.compared_with.as_ref().map(|second| format!(", compared with {second}")).unwrap_or_default();
+    format!(
+        "asked {resolvers}{second} about {}; {}, {} of which {} could not be reached",
+        count(live.domains, "domain"),
+        count(live.hosts, "host"),
+        count(live.services, "service"),
+        live.unreachable
+    )
 }
 
 /// `1 target`, `2 targets`.

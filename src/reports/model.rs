@@ -7,10 +7,10 @@ use schemars::JsonSchema;
 use serde::ser::{Serialize, Serializer};
 
 use super::explanation::{Line, explanation};
-use super::place::place;
+use super::place::{Evidence, place};
 use super::{Context, days_until};
 use crate::diag::{Level, Place};
-use crate::facts::{Cause, Coverage, Ignored, Proof, SourceRead, Target, View};
+use crate::facts::{Cause, Coverage, Ignored, LiveCoverage, Proof, SourceRead, Target, View};
 use crate::findings::{Assessment, Blame, BlameValue, Counts, FilledRecord, Finding, Verdict, WaiverState};
 use crate::policy::model::Bound;
 use crate::policy::{Check, Leaf, Literal, NotSelected, Operator, PackRef, Reference, Right, Rule, Severity, Waiver};
@@ -142,6 +142,9 @@ pub struct FindingDocument {
     /// Where the finding stands: the first blamed fact with a position, else the target.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Id of the raw artefact that `place` points into, when that was observed on the network and is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
     /// The facts that explain the verdict.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub because: Vec<ReasonDocument>,
@@ -182,6 +185,9 @@ pub struct ReasonDocument {
     /// The characters the fact was read from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
+    /// Id of the raw artefact that `place` points into, when that was observed on the network and is no file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
 }
 
 /// An observation.
@@ -276,6 +282,9 @@ pub struct CoverageDocument {
     pub not_evaluated: Vec<NotEvaluatedDocument>,
     /// Messages about the sources.
     pub diagnostics: Vec<DiagnosticDocument>,
+    /// What was asked on the network, and what was not reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveCoverage>,
 }
 
 /// A name, or all names below one, whose records are not known.
@@ -387,6 +396,7 @@ impl FindingDocument {
             target: finding.target.name.clone(),
             verdict: finding.verdict,
             place: finding.span().and_then(|span| place(context, span)),
+            evidence: finding.span().and_then(|span| Evidence::at(context, span)).map(|evidence| evidence.id),
             because: reasons(false),
             also: reasons(true),
             record: finding.detail.and_then(|detail| detail.record.as_deref().cloned()),
@@ -412,6 +422,7 @@ impl ReasonDocument {
             negated: blame.negated,
             note: blame.note.as_deref().map(str::to_owned),
             place: blame.span.and_then(|span| place(context, span)),
+            evidence: blame.span.and_then(|span| Evidence::at(context, span)).map(|evidence| evidence.id),
         }
     }
 }
@@ -487,6 +498,7 @@ impl CoverageDocument {
                     place: at(item.span),
                 })
                 .collect(),
+            live: coverage.live.as_deref().cloned(),
         }
     }
 }

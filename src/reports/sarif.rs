@@ -26,7 +26,7 @@ use document::{
 
 use super::explanation::explanation;
 use super::model::Lazy;
-use super::place::{Located, home, located, relative};
+use super::place::{Evidence, Located, home, home_file, located, relative};
 use super::tally::Tally;
 use super::text::zone_line;
 use super::{Context, Key, Worst, entries, escape, is_notable, is_reported, plural, worst};
@@ -79,6 +79,8 @@ struct Writer<'a> {
     omitted: HashMap<u16, usize>,
     nothing_judged: Option<String>,
     home: String,
+    /// Whether `home` is a file of this run. Where it is not, only readers that insist on a file are given one.
+    has_home: bool,
     /// Position in `artifacts` by URI.
     artifacts: HashMap<String, usize>,
 }
@@ -114,6 +116,7 @@ impl<'a> Writer<'a> {
             omitted,
             nothing_judged: tally.nothing_judged(assessment),
             home: home(assessment, context),
+            has_home: home_file(assessment, context).is_some() || assessment.coverage.live.is_none(),
             artifacts: HashMap::new(),
         }
         .with_artifacts()
@@ -122,7 +125,11 @@ impl<'a> Writer<'a> {
     /// The artifacts of the full dialect; the others ignore them and count every byte.
     fn with_artifacts(mut self) -> Self {
         if self.dialect == Dialect::Full {
-            for (_, file) in self.context.files.iter() {
+            // Evidence is named like a file, but nobody could open it in the repository.
+            for (_, file) in self.context.files.iter().filter(|(_, file)| file.evidence.is_none()) {
+                if file.path.is_empty() {
+                    continue;
+                }
                 if let Some(path) = relative(self.context, &file.path) {
                     let next = self.artifacts.len();
                     self.artifacts.entry(escape::uri_path(&path)).or_insert(next);
@@ -261,6 +268,7 @@ impl<'a> Writer<'a> {
             Dialect::Github | Dialect::Gitlab => ("fail", LevelWord::Note),
         };
         let fingerprint = finding.fingerprint();
+        let evidence = Evidence::of(self.context, finding);
         let full = self.dialect == Dialect::Full;
         SarifResult {
             rule_id: &finding.rule.id,
@@ -269,7 +277,7 @@ impl<'a> Writer<'a> {
             level,
             rank: (kind == "fail")
                 .then(|| if finding.verdict == Verdict::Fail { rank(finding.severity()) } else { 5.0 }),
-            message: Message { text: self.message(finding, &place, others) },
+            message: Message { text: self.message(finding, &place, evidence.as_ref(), others) },
             locations: [self.location(place, Some(finding))],
             partial_fingerprints: Fingerprints { line_hash: format!("{}:1", &fingerprint[..16]), finding: fingerprint },
             suppressions: full.then(|| self.suppressions(finding)),
@@ -278,6 +286,7 @@ impl<'a> Writer<'a> {
                 severity: finding.severity().as_str(),
                 target: escape::cut(&finding.target.name, MESSAGE).into_owned(),
                 target_kind: finding.target.kind.as_str(),
+                evidence: evidence.map(|evidence| evidence.id),
                 other_targets: others.len(),
             },
         }
@@ -303,6 +312,7 @@ impl<'a> Writer<'a> {
                 severity: "high",
                 target: "mailvet".to_owned(),
                 target_kind: "organisation",
+                evidence: None,
                 other_targets: 0,
             },
         }
@@ -321,15 +331,16 @@ impl<'a> Writer<'a> {
         } else {
             Region { start_line: 1, start_column: None, end_line: None, end_column: None }
         };
+        let physical = located.exact || self.has_home || self.dialect != Dialect::Full;
         Location {
-            physical_location: PhysicalLocation {
+            physical_location: physical.then(|| PhysicalLocation {
                 artifact_location: ArtifactLocation {
                     index: self.artifacts.get(&uri).copied(),
                     uri,
                     uri_base_id: "%SRCROOT%",
                 },
                 region,
-            },
+            }),
             logical_locations: finding.filter(|_| self.dialect == Dialect::Full).map(|finding| {
                 let name = escape::cut(&finding.target.name, MESSAGE).into_owned();
                 let kind = finding.target.kind.as_str();
@@ -338,7 +349,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn message(&self, finding: &Finding<'_>, place: &Located, others: &[Key]) -> String {
+    fn message(&self, finding: &Finding<'_>, place: &Located, evidence: Option<&Evidence>, others: &[Key]) -> String {
         let (title, target) = (&finding.rule.title, &finding.target.name);
         let target = escape::cut(target, 200);
         let mut parts = vec![match finding.verdict {
@@ -360,7 +371,9 @@ impl<'a> Writer<'a> {
         if let Some(record) = finding.detail.and_then(|detail| detail.record.as_deref()) {
             parts.push(format!("Fix: publish {}", zone_line(record)));
         }
-        if !place.exact {
+        if let Some(evidence) = evidence {
+            parts.push(format!("Seen in {}.", evidence.sentence()));
+        } else if !place.exact {
             parts.push("(No position in the repository.)".to_owned());
         }
         // Cut before escaping, so that no escape is torn; escaping at most doubles the length or makes it visible.

@@ -62,7 +62,9 @@ impl Tally {
     /// Why the outcome says nothing about any target, if so. Silence must not look like success.
     pub(super) fn nothing_judged(&self, assessment: &Assessment) -> Option<String> {
         // An inventory alone decides a few rules; they say nothing about what the files were to show.
-        if assessment.coverage.sources.is_empty() && assessment.base.is_none() && self.total() > 0 {
+        let coverage = &assessment.coverage;
+        let read_nothing = coverage.sources.is_empty() && coverage.live.is_none();
+        if read_nothing && assessment.base.is_none() && self.total() > 0 {
             return Some("no DNS source was read".to_owned());
         }
         if self.counts.pass + self.counts.fail + self.counts.waived > 0 {

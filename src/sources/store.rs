@@ -444,6 +444,7 @@ impl Store {
             ignored: Vec::new(),
             not_evaluated: not_evaluated.collect(),
             diagnostics: self.diagnostics.clone(),
+            live: None,
         }
     }
 

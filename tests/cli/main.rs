@@ -18,6 +18,7 @@ mod check;
 mod commands;
 mod hostile;
 mod inventory;
+mod live;
 mod reports;
 mod shown;
 

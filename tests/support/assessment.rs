@@ -179,6 +179,7 @@ pub(crate) fn sample() -> (Files, Assessment) {
             span: Some(span("include:_spf")),
         }],
         diagnostics: vec![Diagnostic::warning("missing-dot", "name without final dot").at(span("ns1"))],
+        live: None,
     };
     let waivers = vec![
         WaiverNote { waiver: 0, target: "a.example.org".into(), state: WaiverState::Expiring(10) },

@@ -248,7 +248,8 @@ pub(super) struct Fingerprints {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Location {
-    pub(super) physical_location: PhysicalLocation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) physical_location: Option<PhysicalLocation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) logical_locations: Option<[LogicalLocation; 1]>,
 }
@@ -305,6 +306,9 @@ pub(super) struct ResultProperties {
     pub(super) severity: &'static str,
     pub(super) target: String,
     pub(super) target_kind: &'static str,
+    /// Id of the raw artefact that the finding rests on, when it was observed on the network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) evidence: Option<String>,
     /// How many targets were merged into the result beside its own.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) other_targets: usize,

@@ -5,6 +5,7 @@ use super::super::{entries, escape, plural};
 use super::document::{Descriptor, DescriptorReference, Help, LevelWord, Location, Message, Notification};
 use super::{Dialect, Writer};
 use crate::diag::{Level, Span};
+use crate::facts::LiveCoverage;
 use crate::findings::{Verdict, WaiverState};
 
 /// How many notifications of one kind are written one by one.
@@ -22,6 +23,9 @@ const KINDS: &[(&str, &str, &str)] = &[
     ("not-evaluated", "NotEvaluated", "The records of a name are not known from the files."),
     ("file-ignored", "FileIgnored", "A file was found and not read as DNS data."),
     ("source-message", "SourceMessage", "A message about a source."),
+    ("not-reached", "NotReached", "A host or service was tried and is no target."),
+    ("not-finished", "NotFinished", "The run was interrupted before a target was looked at."),
+    ("left-out", "LeftOut", "The options of the run leave something out."),
     ("not-selected", "NotSelected", "A rule of a pack was not selected."),
     ("waiver", "Waiver", "A waiver needs attention."),
 ];
@@ -144,6 +148,26 @@ impl Writer<'_> {
             ));
         }
         self.more("source-message", coverage.diagnostics.len(), out);
+        if let Some(live) = &coverage.live {
+            self.live(live, out);
+        }
+    }
+
+    /// What a live run did not reach.
+    fn live(&self, live: &LiveCoverage, out: &mut Vec<Notification>) {
+        for item in live.not_reached.iter().take(EACH) {
+            let text = format!("{}: {}.", item.target, item.reason);
+            out.push(self.notification("not-reached", LevelWord::Note, &text, None));
+        }
+        self.more("not-reached", live.not_reached.len(), out);
+        for target in live.interrupted.iter().take(EACH) {
+            let text = format!("{target}: interrupted.");
+            out.push(self.notification("not-finished", LevelWord::Warning, &text, None));
+        }
+        self.more("not-finished", live.interrupted.len(), out);
+        for text in &live.left_out {
+            out.push(self.notification("left-out", LevelWord::Note, &format!("{text}."), None));
+        }
     }
 
     fn configuration(&self, out: &mut Vec<Notification>) {
@@ -195,6 +219,9 @@ impl Writer<'_> {
 
     fn span_location(&self, span: Span) -> Option<Location> {
         let mut place = place(self.context, span)?;
+        if self.context.files.get(span.file).evidence.is_some() {
+            return None;
+        }
         place.file = relative(self.context, &place.file)?;
         Some(self.location(Located { place, exact: true }, None))
     }

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::super::place::place;
-use super::super::plural;
+use super::super::{live_sentence, plural};
 use super::Report;
 use crate::diag::Level;
+use crate::facts::LiveCoverage;
 use crate::findings::WaiverState;
 
 /// How many entries of a list are printed.
@@ -75,6 +76,9 @@ impl Report<'_> {
 
     fn read(&mut self) -> io::Result<()> {
         let sources = &self.assessment.coverage.sources;
+        if let Some(live) = &self.assessment.coverage.live {
+            return self.live(live);
+        }
         if sources.is_empty() {
             return self.page.line("  no DNS source was read");
         }
@@ -92,6 +96,19 @@ impl Report<'_> {
             .map(|item| format!("{}  {}  {}  {} records", item.path, item.format, item.zone, item.records))
             .collect();
         if self.context.verbose || entries.len() <= ENTRIES { self.entries(&entries) } else { Ok(()) }
+    }
+
+    fn live(&mut self, live: &LiveCoverage) -> io::Result<()> {
+        self.page.wrapped("  ", "    ", &live_sentence(live))?;
+        let not_reached: Vec<String> =
+            live.not_reached.iter().map(|item| format!("{}  {}", item.target, item.reason)).collect();
+        self.list("host or service that is no target", "hosts or services that are no targets", &not_reached)?;
+        self.list(
+            "target not finished, because the run was interrupted",
+            "targets not finished, because the run was interrupted",
+            &live.interrupted,
+        )?;
+        self.list("part left out by the options", "parts left out by the options", &live.left_out)
     }
 
     fn list(&mut self, one: &str, many: &str, entries: &[String]) -> io::Result<()> {

@@ -2,13 +2,15 @@
 
 use std::io;
 
-use super::super::place::place;
+use super::super::place::{place, short};
 use super::super::{Context, escape};
 use super::page::Page;
 use crate::diag::{Place, Span, visible};
 
 pub(super) struct Snippet {
     place: Place,
+    /// First digits of the id of the artefact behind the text, for readers who want every detail.
+    evidence: Option<String>,
     /// The characters of the line, each as it is shown.
     characters: Vec<String>,
     /// The characters at fault.
@@ -38,7 +40,8 @@ impl Snippet {
             characters.len()
         };
         let marked = first..last.min(characters.len()).max(first);
-        Some(Snippet { place, characters, marked })
+        let evidence = context.files.get(span.file).evidence.as_deref().filter(|_| context.verbose);
+        Some(Snippet { place, evidence: evidence.map(|id| short(id).to_owned()), characters, marked })
     }
 
     /// Writes place, line and carets; `label` stands beside the carets, or below where it does not fit.
@@ -46,7 +49,10 @@ impl Snippet {
         let gutter = format!("  {} | ", self.place.line);
         let room = page.width().saturating_sub(gutter.chars().count()).clamp(20, REACH / 2);
         let shown = self.window(room);
-        page.line(&format!("  {}", self.place))?;
+        match &self.evidence {
+            Some(id) => page.line(&format!("  {}  evidence {id}", self.place))?,
+            None => page.line(&format!("  {}", self.place))?,
+        }
         page.line(&format!("{gutter}{}", shown.text))?;
         let pad = gutter.chars().count() + shown.before;
         let fits = pad + shown.carets + 1 + visible(label).chars().count() <= page.width();

@@ -386,7 +386,7 @@ fn catalogue() -> String {
     for target in Target::ALL {
         let entries = Catalogue::entries(*target);
         // Kinds without facts of their own share the organisation's name; one table for them is enough.
-        if matches!(target, Target::Host | Target::Message | Target::System) {
+        if matches!(target, Target::Message | Target::System) {
             continue;
         }
         out.push_str(&format!("\n## {target}\n\n| fact | type | meaning |\n|---|---|---|\n"));

@@ -3,14 +3,15 @@
 //! There are hundreds of facts and one form for all of them, so the form is stated once, over borrowed values and the
 //! fields' types, and not derived for every struct anew.
 
+use std::borrow::Cow;
+
 use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
-use serde::de::Deserialize as _;
-use serde::ser::{SerializeMap as _, SerializeSeq as _, Serializer};
-use serde_json::{Map, Value};
+use serde::de::{Deserialize as _, Deserializer, Error as _};
+use serde::ser::{Serialize, SerializeMap as _, SerializeSeq as _, Serializer};
+use serde_json::{Map, Value, json};
 
 use super::model::{Cause, Observed, Proof, Provenance};
-use super::value::{FactView, Field, FieldKind, Group, GroupSchema, Kind, Node, Time, View};
+use super::value::{FactView, Field, FieldKind, Group, GroupSchema, Kind, Node, Time, View, Words};
 use crate::mail::Name;
 
 /// A group of facts, to be written: a mapping along its fields.
@@ -211,7 +212,7 @@ fn kind_schema(kind: Kind, generator: &mut SchemaGenerator) -> Schema {
         Kind::Text => json_schema!({ "type": "string" }),
         Kind::Name => generator.subschema_for::<Name>(),
         Kind::Address => json_schema!({ "type": "string", "format": "ip" }),
-        Kind::Word(words) => (words.schema)(generator),
+        Kind::Word(words) => reference(words.name, generator, |_| words_schema(words)),
         Kind::List(group) => {
             let items = reference(group.name, generator, |generator| group_schema(group, generator));
             json_schema!({ "type": "array", "items": items })
@@ -221,6 +222,22 @@ fn kind_schema(kind: Kind, generator: &mut SchemaGenerator) -> Schema {
             json_schema!({ "type": "array", "items": items })
         }
     }
+}
+
+/// The JSON Schema of an enum.
+pub fn words_schema(words: &Words) -> Schema {
+    let one = |(word, doc): (&&str, &&str)| json!({ "const": word, "description": sentence(doc) });
+    let all: Vec<Value> = words.words.iter().zip(words.docs).map(one).collect();
+    json_schema!({ "type": "string", "description": sentence(words.doc), "oneOf": all })
+}
+
+/// Reads a word of an enum; the result is its position.
+pub fn rank<'de, D: Deserializer<'de>>(deserializer: D, words: &Words) -> Result<usize, D::Error> {
+    let text = Cow::<str>::deserialize(deserializer)?;
+    words.words.iter().position(|word| *word == text).ok_or_else(|| {
+        let known: Vec<String> = words.words.iter().map(|word| format!("`{word}`")).collect();
+        D::Error::custom(format!("unknown variant `{text}`, expected one of {}", known.join(", ")))
+    })
 }
 
 /// The name of a type in definitions.

@@ -50,11 +50,12 @@ impl<T> Observed<T> {
 macro_rules! words {
     (@flag ordered) => { true };
     (@flag unordered) => { false };
-    ($(#[$meta:meta])* pub enum $name:ident $order:ident { $( $(#[$vmeta:meta])* $variant:ident = $word:literal ),+ $(,)? }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-            schemars::JsonSchema)]
-        pub enum $name { $( $(#[$vmeta])* #[serde(rename = $word)] $variant ),+ }
+    ($(#[doc = $doc:literal])* pub enum $name:ident $order:ident {
+        $( $(#[doc = $vdoc:literal])* $variant:ident = $word:literal ),+ $(,)?
+    }) => {
+        $(#[doc = $doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $( $(#[doc = $vdoc])* $variant ),+ }
 
         impl $name {
             /// Every value, in order.
@@ -63,9 +64,10 @@ macro_rules! words {
             /// The words of this enum, in order.
             pub const WORDS: &'static $crate::facts::Words = &$crate::facts::Words {
                 name: stringify!($name),
+                doc: concat!($($doc, "\n"),*),
                 ordered: words!(@flag $order),
                 words: &[ $( $word ),+ ],
-                schema: |generator| generator.subschema_for::<$name>(),
+                docs: &[ $( concat!($($vdoc, "\n"),*) ),+ ],
             };
 
             /// The word for this value in YAML, JSON and reports.
@@ -84,6 +86,28 @@ macro_rules! words {
             const KIND: $crate::facts::Kind = $crate::facts::Kind::Word($name::WORDS);
             fn view(&self) -> $crate::facts::View<'_> {
                 $crate::facts::View::Word { rank: *self as u8, words: $name::WORDS }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let rank = $crate::facts::document::rank(deserializer, $name::WORDS)?;
+                Ok($name::ALL[rank])
+            }
+        }
+
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $crate::facts::document::words_schema($name::WORDS)
             }
         }
     };

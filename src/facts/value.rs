@@ -12,26 +12,19 @@ use super::model::{Fact, Observed, Provenance};
 use crate::mail::Name;
 
 /// The words an enum fact may have.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Words {
     /// Name of the Rust enum.
     pub name: &'static str,
+    /// Its documentation.
+    pub doc: &'static str,
     /// Whether `at_least`, `at_most` and `between` make sense.
     pub ordered: bool,
     /// The words; the position of a word is its rank.
     pub words: &'static [&'static str],
-    /// The JSON Schema of the enum, with its documentation.
-    pub schema: fn(&mut schemars::SchemaGenerator) -> schemars::Schema,
+    /// Documentation of each word.
+    pub docs: &'static [&'static str],
 }
-
-/// Enums are the same when they have the same name and words.
-impl PartialEq for Words {
-    fn eq(&self, other: &Words) -> bool {
-        (self.name, self.ordered, self.words) == (other.name, other.ordered, other.words)
-    }
-}
-
-impl Eq for Words {}
 
 /// The type of a fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

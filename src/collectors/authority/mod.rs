@@ -370,12 +370,13 @@ fn recursion(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> 
     }
 }
 
-/// Whether a server hands over the whole zone (RFC 5936 section 2.2): the first message begins with the SOA record.
+/// Whether a server hands over the whole zone (RFC 5936 section 2.2): the first message holds the zone's SOA record. Records
+/// are kept in canonical order, so it is not the first of them.
 fn transfer(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> {
     match context.source.ask(address, zone, AXFR, Ask::Transfer) {
         Ok(reply) => {
-            let begins = reply.answers.first().is_some_and(|record| record.rtype == RecordType::SOA);
-            context.present(reply.rcode == 0 && begins, Some(reply.span))
+            let begun = reply.answers.iter().any(|record| record.rtype == RecordType::SOA);
+            context.present(reply.rcode == 0 && begun, Some(reply.span))
         }
         Err(no_reply) => silent(no_reply).fact(context.method),
     }

@@ -105,44 +105,40 @@ fn ask(context: &Context<'_>, zones: Vec<Name>, test: &Test, labels: &str) -> Li
         let off = Missing::unknown(Cause::NotCollected, "the inventory switches these block lists off", None);
         return Listings { lists: off.fact(context.method), listed_on: off.fact(context.method) };
     }
-    let rows: Vec<Row> = zones.iter().map(|zone| row(context, zone, test, labels)).collect();
+    let rows: Vec<ListingFacts> = zones.iter().map(|zone| row(context, zone, test, labels)).collect();
     let listed_on = listed_on(context, &rows);
-    let first = rows.first().and_then(|row| row.facts.listed.from.span);
-    let rows = rows.into_iter().map(|row| row.facts).collect();
+    let first = rows.first().and_then(|row| row.listed.from.span);
     Listings { lists: context.present(List(rows), first), listed_on }
 }
 
-/// One list.
-struct Row {
-    facts: ListingFacts,
-    /// Whether the list shows that it holds no addresses of this family, so that it can say nothing of the target.
-    other_family_only: bool,
-}
-
-/// Names of the working lists that list the target. One listing is enough to know; for "none", every list must have said
-/// so.
-fn listed_on(context: &Context<'_>, rows: &[Row]) -> Fact<Vec<String>> {
-    let name = |row: &Row| row.facts.list.observed.present().cloned();
-    let is = |row: &Row, listed: bool| row.facts.listed.observed == Observed::Present(listed);
-    let listing: Vec<&Row> = rows.iter().filter(|row| is(row, true)).collect();
-    let unknown: Vec<&Row> =
-        rows.iter().filter(|row| matches!(row.facts.listed.observed, Observed::Unknown(_))).collect();
+/// Names of the working lists that list the target. One listing is enough to know; for "none", every list that may work must
+/// have said so. A list that answers and fails its self-test says nothing (RFC 5782 section 5).
+fn listed_on(context: &Context<'_>, rows: &[ListingFacts]) -> Fact<Vec<String>> {
+    let name = |row: &ListingFacts| row.list.observed.present().cloned();
+    let is = |row: &ListingFacts, listed: bool| row.listed.observed == Observed::Present(listed);
+    let listing: Vec<&ListingFacts> = rows.iter().filter(|row| is(row, true)).collect();
+    let unknown: Vec<&ListingFacts> =
+        rows.iter().filter(|row| matches!(row.listed.observed, Observed::Unknown(_))).collect();
     let note = (!unknown.is_empty()).then(|| {
         let names: Vec<String> = unknown.iter().filter_map(|row| name(row)).collect();
-        format!("{} of {} lists could not be asked: {}", unknown.len(), rows.len(), names.join(", "))
+        format!("{} of {} lists say nothing: {}", unknown.len(), rows.len(), names.join(", "))
     });
     let answered = rows.iter().find(|row| is(row, false));
-    let doubtful = unknown.iter().find(|row| !row.other_family_only).or(unknown.first().filter(|_| answered.is_none()));
+    let fails = |row: &ListingFacts| {
+        let health = row.health.observed.present();
+        matches!(health, Some(ListHealth::Dead | ListHealth::ListsEverything))
+    };
+    let doubtful = unknown.iter().find(|row| !fails(row)).or(unknown.first().filter(|_| answered.is_none()));
     let fact = match (listing.first(), doubtful) {
         (Some(first), _) => {
             let names = listing.iter().filter_map(|row| name(row)).collect();
-            context.present(names, first.facts.listed.from.span)
+            context.present(names, first.listed.from.span)
         }
         (None, Some(row)) => {
-            let Observed::Unknown(cause) = row.facts.listed.observed else { return Fact::default() };
-            Missing::unknown(cause, "", row.facts.listed.from.span).fact(context.method)
+            let Observed::Unknown(cause) = row.listed.observed else { return Fact::default() };
+            Missing::unknown(cause, "", row.listed.from.span).fact(context.method)
         }
-        (None, None) => context.present(Vec::new(), answered.and_then(|row| row.facts.listed.from.span)),
+        (None, None) => context.present(Vec::new(), answered.and_then(|row| row.listed.from.span)),
     };
     match note {
         Some(note) => fact.with_note(note),
@@ -150,7 +146,7 @@ fn listed_on(context: &Context<'_>, rows: &[Row]) -> Fact<Vec<String>> {
     }
 }
 
-fn row(context: &Context<'_>, zone: &Name, test: &Test, labels: &str) -> Row {
+fn row(context: &Context<'_>, zone: &Name, test: &Test, labels: &str) -> ListingFacts {
     // Everything is asked before anything is looked at: no answer depends on another.
     let entry = entry(context, zone, labels);
     let reason = context.child(zone, labels).and_then(|name| context.texts_with_aliases(&name, RecordType::TXT).1);
@@ -166,7 +162,7 @@ fn row(context: &Context<'_>, zone: &Name, test: &Test, labels: &str) -> Row {
     let outcome = believed(&health, &entry, other_family_only);
     let list = context.present(zone.as_str().to_owned(), health.from.span);
     let method = context.method;
-    let facts = match outcome {
+    match outcome {
         Ok(Some((codes, span))) => ListingFacts {
             list,
             health,
@@ -198,8 +194,7 @@ fn row(context: &Context<'_>, zone: &Name, test: &Test, labels: &str) -> Row {
             codes: missing.fact(method),
             reason: missing.fact(method),
         },
-    };
-    Row { facts, other_family_only }
+    }
 }
 
 /// What a list answers about one entry.

@@ -648,7 +648,7 @@ facts! {
     pub struct ReputationFacts {
         /// Domain lists that were asked (RFC 5782 section 3).
         "domain block lists asked" lists: Fact<List<ListingFacts>>,
-        /// Names of the lists that list the domain, of those that work. Unknown when no list could be asked.
+        /// Names of the lists that list the domain, of those that work: a list that fails its self-test says nothing. Unknown when no list lists it and one that may work could not be asked.
         "block lists that list the domain" listed_on: Fact<Vec<String>>,
     }
 }

@@ -47,7 +47,7 @@ facts! {
         "host name is a PTR name" ptr_is_host: Fact<bool>,
         /// Block lists that were asked about the address (RFC 5782).
         "block lists asked" lists: Fact<List<ListingFacts>>,
-        /// Names of the lists that list the address, of those that work. Unknown when no list could be asked.
+        /// Names of the lists that list the address, of those that work: a list that fails its self-test says nothing. Unknown when no list lists it and one that may work could not be asked.
         "block lists that list the address" listed_on: Fact<Vec<String>>,
     }
 

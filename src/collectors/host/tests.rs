@@ -324,18 +324,16 @@ fn case_134_ipv6_is_asked_digit_by_digit_of_lists_that_hold_it() {
 }
 
 #[test]
-fn one_listing_is_enough_and_one_silence_is_too_much() {
+fn one_listing_is_enough_a_dead_list_says_nothing_and_one_that_refuses_is_missed() {
     let two = "block_lists: { hosts: [l.example, m.example] }";
     let other = "2.0.0.127.m.example A 127.0.0.2";
+    let refuses = "2.0.0.127.m.example A 127.255.255.254";
     for (records, expected, note) in [
         (&[WORKS, other][..], "[]", None),
         (&[WORKS, other, "1.2.0.192.m.example A 127.0.0.3"], "[\"m.example\"]", None),
-        (&[WORKS], "unknown protocol", Some("1 of 2 lists could not be asked: m.example")),
-        (
-            &[other, "1.2.0.192.m.example A 127.0.0.3"],
-            "[\"m.example\"]",
-            Some("1 of 2 lists could not be asked: l.example"),
-        ),
+        (&[WORKS], "[]", Some("1 of 2 lists say nothing: m.example")),
+        (&[WORKS, refuses], "unknown dns-refused", Some("1 of 2 lists say nothing: m.example")),
+        (&[other, "1.2.0.192.m.example A 127.0.0.3"], "[\"m.example\"]", Some("1 of 2 lists say nothing: l.example")),
     ] {
         let facts = host_of(records, two, None, "192.0.2.1");
         assert_eq!((shown(&facts.listed_on).as_str(), facts.listed_on.from.note.as_deref()), (expected, note));

@@ -22,8 +22,9 @@ use world::mail::Mood;
 use world::names::{Asked, Failing, Fault};
 use world::{Patience, Sessions, Verdicts, World};
 
-/// Fewer of these and the test has lost its subject.
-const FEWEST: usize = 100;
+/// Fewer rules that pass or fail somewhere, or fewer questions, and the test has lost its subject.
+const FEWEST_DECIDED: usize = 170;
+const FEWEST_QUESTIONS: usize = 100;
 
 /// Verdicts that came about although what they rest on was not seen.
 fn wrong(
@@ -48,10 +49,10 @@ async fn healthy(world: &World) -> (Sessions, Verdicts) {
     let recorder = Recorder::new(Files::default(), false);
     let sessions = world.sessions(Patience::LONG, &recorder).await;
     let verdicts = world.verdicts(Patience::LONG, &sessions).await;
-    let count = |wanted| verdicts.values().filter(|verdict| **verdict == wanted).count();
-    let counts =
-        [Verdict::Pass, Verdict::Fail, Verdict::NotApplicable, Verdict::Unknown, Verdict::NotChecked].map(count);
-    assert!(counts[0] > FEWEST && counts[1] > FEWEST, "{counts:?}\n{verdicts:#?}");
+    let is_decided = |verdict: &Verdict| matches!(verdict, Verdict::Pass | Verdict::Fail);
+    let decided: BTreeSet<&String> =
+        verdicts.iter().filter(|(_, verdict)| is_decided(verdict)).map(|((_, rule), _)| rule).collect();
+    assert!(decided.len() >= FEWEST_DECIDED, "{} rules are decided: {decided:#?}", decided.len());
     (sessions, verdicts)
 }
 
@@ -73,7 +74,8 @@ async fn one_question_that_fails_decides_nothing() {
     let world = World::start().await;
     let (sessions, healthy) = healthy(&world).await;
     let questions = world.names.asked();
-    assert!(questions.len() > FEWEST, "{questions:?}");
+    println!("{} questions", questions.len());
+    assert!(questions.len() >= FEWEST_QUESTIONS, "{questions:?}");
     let mut found = Vec::new();
     for asked in questions {
         for failing in [Failing::Servfail, Failing::Refused, Failing::Silent] {

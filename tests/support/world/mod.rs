@@ -57,7 +57,7 @@ block_lists: { hosts: [bl.test, other.test], domains: [dl.test] }
 domains:
   - { name: good.org, roles: [sends, receives], mx: [mx1.good.org], ns: [ns1.good.org, ns2.good.org], dkim_selectors: [s1] }
   - { name: parked.org, roles: [parked] }
-  - { name: bad.org, mx: [mx1.good.org], ns: [ns1.good.org], dkim_selectors: [gone] }
+  - { name: bad.org, mx: [mx1.good.org], ns: [ns1.good.org], dkim_selectors: [s1, gone] }
 ";
 
 /// Everything that runs.
@@ -136,7 +136,7 @@ impl World {
     pub(crate) async fn live(&self, patience: Patience, recorder: &Arc<Recorder>) -> Live {
         let options = live::Options {
             resolvers: vec![self.names.resolver()],
-            compare: None,
+            compare: Some((ip(6), self.names.port).into()),
             authority_port: self.names.port,
             timeout: patience.dns,
             attempts: patience.attempts,

@@ -48,13 +48,14 @@ impl HostInput {
 
 /// Facts about one address.
 pub fn collect(context: &Context<'_>, input: &HostInput) -> HostFacts {
-    let known = |value| Fact::present(value, Method::Derived, None);
+    let declared = input.host.as_ref().and_then(|host| context.inventory?.host(host)?.span);
+    let known = |value| Fact::present(value, Method::Derived, declared);
     let Listings { lists, listed_on } = reputation::address(context, input.address);
     let ptr = ptr(context, input.address);
     let in_networks = context.inventory.and_then(|inventory| inventory.in_networks(input.address));
     HostFacts {
         host: host(input, &ptr),
-        address: Fact::present(input.address, Method::Derived, None),
+        address: Fact::present(input.address, Method::Derived, declared),
         claimed: known(input.claimed),
         inbound: known(input.inbound),
         outbound: known(input.outbound),
@@ -62,7 +63,7 @@ pub fn collect(context: &Context<'_>, input: &HostInput) -> HostFacts {
             Some(inside) => Fact::present(inside, Method::Inventory, None),
             None => Fact::absent(Proof::NotDeclared, Method::Inventory, None),
         },
-        special: known(special::is_special(input.address)),
+        special: Fact::present(special::is_special(input.address), Method::Derived, None),
         forward_confirmed: confirmed(&ptr),
         generic_ptr: of_names(&ptr, |names| names.iter().all(|name| generic::is_generic(name, input.address))),
         ptr_is_host: match &input.host {

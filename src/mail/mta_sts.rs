@@ -180,6 +180,46 @@ pub fn parse_policy(text: &str) -> Policy {
     policy
 }
 
+/// What one look at a domain showed: the `id` of the record, and the text of the policy document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Observation<'a> {
+    /// Value of `id`.
+    pub id: &'a str,
+    /// The policy document.
+    pub policy: &'a str,
+}
+
+/// How record and policy moved from one observation to a later one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Neither changed.
+    None,
+    /// Both changed, as they should (RFC 8461 section 3.1).
+    Announced,
+    /// The policy changed and the `id` did not: senders that have the old policy keep it until it expires.
+    Unannounced,
+    /// The `id` changed and the policy did not: senders fetch again what they have.
+    Needless,
+}
+
+/// Compares two observations of a domain. Documents are the same when they state the same: the way in which lines end
+/// and space around keys and values do not count.
+pub fn change(before: Observation<'_>, after: Observation<'_>) -> Change {
+    // RFC 8461 section 3.1: the `id` is what tells senders that the policy has changed.
+    match (stated(before.policy).eq(stated(after.policy)), before.id == after.id) {
+        (true, true) => Change::None,
+        (false, false) => Change::Announced,
+        (false, true) => Change::Unannounced,
+        (true, false) => Change::Needless,
+    }
+}
+
+/// Keys and values of a document, line by line.
+fn stated(policy: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = policy.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.map(|line| line.split_once(':').map_or((line, ""), |(key, value)| (key.trim_end(), value.trim_start())))
+}
+
 /// Whether a text is a host name in A-label form (RFC 8461 section 3.2, by RFC 5321 section 4.1.2: `Domain`).
 fn is_host(text: &str) -> bool {
     text.split('.').all(|label| {
@@ -248,6 +288,22 @@ mod tests {
         assert!(!mx_matches("*.example.com", &host("a.b.example.com")));
         assert!(!mx_matches("*.example.com", &host("example.com")));
         assert!(mx_matches("MX.example.com", &host("mx.example.com")));
+    }
+
+    #[test]
+    fn case_100_a_policy_that_changes_has_a_new_id() {
+        let (old, new) = ("version: STSv1\r\nmode: testing\r\n", "version: STSv1\r\nmode: enforce\r\n");
+        for (before, after, expected) in [
+            (("1", old), ("1", old), Change::None),
+            (("1", old), ("1", "version:STSv1\nmode:  testing"), Change::None),
+            (("1", old), ("2", new), Change::Announced),
+            (("1", old), ("1", new), Change::Unannounced),
+            (("1", old), ("2", old), Change::Needless),
+            (("a", old), ("A", old), Change::Needless),
+        ] {
+            let [before, after] = [before, after].map(|(id, policy)| Observation { id, policy });
+            assert_eq!(change(before, after), expected, "{before:?} {after:?}");
+        }
     }
 
     proptest! {

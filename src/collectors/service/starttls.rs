@@ -26,10 +26,11 @@ pub(super) fn collect(endpoint: &Endpoint, opening: &Opening) -> StarttlsFacts {
     }
 }
 
-/// A fact that a service has only where TLS is a step: absent where TLS comes first.
+/// A fact that a service has only where TLS is a step: absent where TLS came first. Without a handshake nobody has seen
+/// that it comes first: the port may well speak in the clear.
 pub(super) fn without_starttls<T>(opening: &Opening) -> Fact<T> {
-    match &opening.reached {
-        Ok(reached) => not_offered(reached.span).with_note("the service speaks TLS from the first byte"),
+    match &opening.handshake {
+        Ok((_, span)) => not_offered(*span).with_note("the service speaks TLS from the first byte"),
         Err(failure) => unseen(failure),
     }
 }

@@ -1,0 +1,215 @@
+//! The two organisations: their zones, their inventory, and the servers that play them.
+
+use std::error::Error;
+use std::net::SocketAddr;
+
+use tokio_rustls::TlsAcceptor;
+
+use super::dns::{NameServer, Zone};
+use super::imap::{ImapServer, Tls};
+use super::pop3::Pop3Server;
+use super::smtp::SmtpServer;
+use super::tls::{Authority, self_signed, serve_page};
+
+type Failed = Box<dyn Error>;
+
+/// Everything outside the two organisations: the root, `example`, the reverse zones, and a block list for addresses and
+/// one for domains with the test entries that make a list believable (RFC 5782 section 5).
+const WORLD: &[(&str, &str)] = &[
+    (".", "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example."),
+    ("example.", "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example.\nns.isp A 127.0.0.1"),
+    ("com.", "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example.\nexample A 192.0.2.80"),
+    (
+        "bl.example.",
+        "@ SOA ns.isp.example. hostmaster.isp.example. 1
+         @ NS ns.isp.example.
+         2.0.0.127 A 127.0.0.2
+         66.2.0.192 A 127.0.0.2
+         66.2.0.192 TXT \"spam was seen from 192.0.2.66\"",
+    ),
+    (
+        "dbl.example.",
+        "@ SOA ns.isp.example. hostmaster.isp.example. 1
+         @ NS ns.isp.example.
+         test A 127.0.1.2",
+    ),
+];
+
+/// The zone of the well-run organisation.
+const WELL_RUN: &str = r#"
+    @ SOA ns1 hostmaster 2026112101
+    @ NS ns1
+    @ NS ns2
+    @ MX 10 mail
+    @ TXT "v=spf1 ip4:192.0.2.25 -all"
+    @ CAA 0 issue "ca.example"
+    _dmarc TXT "v=DMARC1; p=reject; sp=reject; np=reject; rua=mailto:dmarc@well-run.example"
+    s2026._domainkey TXT "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxMxaO2IVywsSWPiSTjWlS86Keb0D8bED1bANt2nVJMlK79aE5BG4c3SUcf+E/75g0cYVHqJDfA9nLQVPosPjq1MFclyIB/wt4W3GCR8KoY9dx/gqe1YLTVLSpK17XN1sNy1N79Ccek7hY9l7PmFw6Odboa3xQEv6S6ROZ969ck4woIC7t7eWgmOqqNQf7FI0jZ6q9P+pSt0GFPnKlgTMEzFjZTt3J7+TzTsZLp9o6V93icuBaVCNxYYU7qZ09avqD/osJuC1cjUrKeV0qnczYyW24URhbZbGxvr4cQpXRHlE6idrKYUJ5Bgvdap7pBf1lpVP5JynwJjgn0SSGzICVwIDAQAB"
+    _mta-sts TXT "v=STSv1; id=20261121"
+    _smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@well-run.example"
+    mta-sts A 127.0.0.1
+    mail A 127.0.0.1
+    ns1 A 127.0.0.1
+    ns2 A 127.0.0.1
+    out A 192.0.2.25
+"#;
+
+/// Its MTA-STS policy.
+const POLICY: &str = "version: STSv1\nmode: enforce\nmx: mail.well-run.example\nmax_age: 2419200\n";
+
+/// The zone of the careless organisation.
+const CARELESS: &str = r#"
+    @ SOA ns1 hostmaster 2009010101
+    @ NS ns1
+    @ MX 10 mail
+    @ TXT "v=spf1 ip4:192.0.2.0/24 ~all"
+    _dmarc TXT "v=DMARC1; p=none"
+    mail A 127.0.0.1
+    ns1 A 127.0.0.1
+"#;
+
+/// One organisation, with its servers running.
+pub(crate) struct Organisation {
+    pub(crate) domain: &'static str,
+    /// What mailvet is told about it.
+    pub(crate) inventory: String,
+    /// Where DNS is asked.
+    pub(crate) resolver: SocketAddr,
+    /// Where the name servers of zones are asked directly.
+    pub(crate) name_server: SocketAddr,
+    /// What stands for port 25.
+    pub(crate) exchanger: SocketAddr,
+    /// What stands for port 443.
+    pub(crate) web: SocketAddr,
+    /// Rules that must fail, with the target. Nothing else may fail at a well-run organisation.
+    pub(crate) faults: &'static [(&'static str, &'static str)],
+}
+
+/// The ports of the services beside port 25.
+struct Ports {
+    submission: SocketAddr,
+    imap: SocketAddr,
+    imaps: SocketAddr,
+    pop3: SocketAddr,
+    pop3s: SocketAddr,
+}
+
+/// An organisation that does everything as it should.
+pub(crate) async fn well_run(authority: &Authority) -> Result<Organisation, Failed> {
+    let (domain, host) = ("well-run.example", "mail.well-run.example");
+    let own = Zone::read("well-run.example.", WELL_RUN)?;
+    let reverse = [
+        Zone::read("127.in-addr.arpa.", &format!("@ SOA ns1.{domain}. root.{domain}. 1\n1.0.0 PTR {host}."))?,
+        Zone::read("2.0.192.in-addr.arpa.", &format!("@ SOA ns1.{domain}. root.{domain}. 1\n25 PTR out.{domain}."))?,
+    ];
+    let world = world([own.clone()].into_iter().chain(reverse).collect())?;
+    let resolver = NameServer { zones: world, recursion: true, transfer: false }.start().await?;
+    let parent = WORLD.iter().filter(|(name, _)| *name == "example.").map(|(name, text)| Zone::read(name, text));
+    let zones = parent.chain([Ok(own)]).collect::<Result<_, _>>()?;
+    let name_server = NameServer { zones, recursion: false, transfer: false }.start().await?;
+
+    let tls: TlsAcceptor = authority.good(&[host])?;
+    let smtp = |submission| SmtpServer {
+        host,
+        software: "ESMTP",
+        domain,
+        starttls: Some(tls.clone()),
+        submission,
+        careful: true,
+    };
+    let imap = |tls| ImapServer { greeting: "ready", tls, careful: true };
+    let pop3 = |tls| Pop3Server { greeting: "ready", tls, careful: true };
+    let exchanger = smtp(false).start().await?;
+    let ports = Ports {
+        submission: smtp(true).start().await?,
+        imap: imap(Tls::OnRequest(tls.clone())).start().await?,
+        imaps: imap(Tls::First(tls.clone())).start().await?,
+        pop3: pop3(Tls::OnRequest(tls.clone())).start().await?,
+        pop3s: pop3(Tls::First(tls.clone())).start().await?,
+    };
+    let certificate = authority.good(&["mta-sts.well-run.example"])?;
+    let web = serve_page(certificate, "/.well-known/mta-sts.txt", POLICY.to_owned()).await?;
+    let inventory = inventory(domain, host, "{ ip: 192.0.2.25, name: out.well-run.example }", "[s2026]", &ports);
+    Ok(Organisation { domain, inventory, resolver, name_server, exchanger, web, faults: &[] })
+}
+
+/// An organisation that does next to nothing as it should.
+pub(crate) async fn careless(authority: &Authority) -> Result<Organisation, Failed> {
+    let (domain, host) = ("careless.example", "mail.careless.example");
+    // Nobody wrote a PTR record, and both block lists know the organisation.
+    let reverse = [
+        Zone::read("127.in-addr.arpa.", "@ SOA ns1.careless.example. root.careless.example. 1")?,
+        Zone::read("2.0.192.in-addr.arpa.", "@ SOA ns1.careless.example. root.careless.example. 1")?,
+        Zone::read(
+            "careless.example.dbl.example.",
+            "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ A 127.0.1.2\n@ TXT \"seen in spam\"",
+        )?,
+    ];
+    let own = Zone::read("careless.example.", CARELESS)?;
+    let world = world([own].into_iter().chain(reverse).collect())?;
+    // One server for everything: it resolves for strangers and hands its zones to them.
+    let name_server = NameServer { zones: world, recursion: true, transfer: true }.start().await?;
+
+    let strange = self_signed(&["localhost.localdomain"])?;
+    let smtp = |starttls, submission| SmtpServer {
+        host,
+        software: "ESMTP Postfix 2.11.0 (Debian/GNU)",
+        domain,
+        starttls,
+        submission,
+        careful: false,
+    };
+    let imap = |tls| ImapServer { greeting: "Dovecot 2.2.9 ready", tls, careful: false };
+    let pop3 = |tls| Pop3Server { greeting: "Dovecot 2.2.9 ready", tls, careful: false };
+    let exchanger = smtp(Some(strange.clone()), false).start().await?;
+    let ports = Ports {
+        submission: smtp(None, true).start().await?,
+        imap: imap(Tls::OnRequest(strange.clone())).start().await?,
+        imaps: imap(Tls::First(strange)).start().await?,
+        pop3: pop3(Tls::Never).start().await?,
+        pop3s: pop3(Tls::First(authority.expired(&[host])?)).start().await?,
+    };
+    let inventory = inventory(domain, host, "{ ip: 192.0.2.66 }", "[]", &ports);
+    let web = ports.imaps;
+    Ok(Organisation { domain, inventory, resolver: name_server, name_server, exchanger, web, faults: FAULTS })
+}
+
+/// What must be found at the careless organisation. `{…}` stands for the port.
+const FAULTS: &[(&str, &str)] = &[];
+
+/// The world, and zones of an organisation.
+fn world(own: Vec<Zone>) -> Result<Vec<Zone>, Failed> {
+    let world = WORLD.iter().map(|(name, text)| Zone::read(name, text));
+    world.chain(own.into_iter().map(Ok)).collect()
+}
+
+fn inventory(domain: &str, host: &str, sender: &str, selectors: &str, ports: &Ports) -> String {
+    let service =
+        |protocol: &str, address: SocketAddr| format!("      - {{ protocol: {protocol}, port: {} }}\n", address.port());
+    let services = [
+        service("submission", ports.submission),
+        service("imap", ports.imap),
+        service("imaps", ports.imaps),
+        service("pop3", ports.pop3),
+        service("pop3s", ports.pop3s),
+    ];
+    format!(
+        "format: 1
+organisation: {{ name: {domain} }}
+profile: profile.yaml
+domains:
+  - name: {domain}
+    roles: [sends, receives]
+    mx: [{host}]
+    dkim_selectors: {selectors}
+    senders: [{sender}]
+hosts:
+  - name: {host}
+    addresses: [127.0.0.1]
+    services:
+{}block_lists: {{ hosts: [bl.example], domains: [dbl.example] }}
+probe: {{ ehlo: probe.example }}
+",
+        services.concat()
+    )
+}

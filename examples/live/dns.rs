@@ -43,10 +43,10 @@ impl Zone {
         Ok(Zone { records: records.collect::<Result<_, Box<dyn Error>>>()?, origin })
     }
 
-    /// The records of a name and type; an alias stands for every type.
+    /// The records of a name and type. No zone of the example has an alias.
     fn find(&self, name: &Name, rtype: RecordType) -> Vec<Record> {
-        let of_name = self.records.iter().filter(|record| record.name == *name);
-        of_name.filter(|record| matches!(record.record_type(), found if found == rtype)).cloned().collect()
+        let found = self.records.iter().filter(|record| record.name == *name && record.record_type() == rtype);
+        found.cloned().collect()
     }
 
     /// Whether the name, or one below it, has records (RFC 8020: a name without records may still exist).
@@ -80,10 +80,12 @@ fn record(origin: &Name, line: &str) -> Result<Record, Box<dyn Error>> {
         "PTR" => RData::PTR(PTR(absolute(data)?)),
         "MX" => RData::MX(MX::new(word(0)?.parse()?, absolute(word(1)?)?)),
         "TXT" => RData::TXT(TXT::new(pieces(data.trim_matches('"')))),
-        "CAA" => RData::CAA(match word(1)? {
-            "issue" => CAA::new_issue(false, Some(Name::from_ascii(word(2)?.trim_matches('"'))?), Vec::new()),
-            other => return Err(format!("the CAA tag {other} is not known here").into()),
-        }),
+        // RFC 8659 section 4.2 and RFC 9495 section 3: the same value under several tags.
+        "CAA" => {
+            let mut caa = CAA::new_issue(false, Some(Name::from_ascii(word(2)?.trim_matches('"'))?), Vec::new());
+            caa.tag = word(1)?.to_owned();
+            RData::CAA(caa)
+        }
         "SOA" => {
             let (server, person) = (absolute(word(0)?)?, absolute(word(1)?)?);
             RData::SOA(SOA::new(server, person, word(2)?.parse()?, 7200, 3600, 1_209_600, 3600))

@@ -43,6 +43,7 @@ const WELL_RUN: &str = r#"
     @ MX 10 mail
     @ TXT "v=spf1 ip4:192.0.2.25 -all"
     @ CAA 0 issue "ca.example"
+    @ CAA 0 issuemail "ca.example"
     _dmarc TXT "v=DMARC1; p=reject; sp=reject; np=reject; rua=mailto:dmarc@well-run.example"
     s2026._domainkey TXT "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxMxaO2IVywsSWPiSTjWlS86Keb0D8bED1bANt2nVJMlK79aE5BG4c3SUcf+E/75g0cYVHqJDfA9nLQVPosPjq1MFclyIB/wt4W3GCR8KoY9dx/gqe1YLTVLSpK17XN1sNy1N79Ccek7hY9l7PmFw6Odboa3xQEv6S6ROZ969ck4woIC7t7eWgmOqqNQf7FI0jZ6q9P+pSt0GFPnKlgTMEzFjZTt3J7+TzTsZLp9o6V93icuBaVCNxYYU7qZ09avqD/osJuC1cjUrKeV0qnczYyW24URhbZbGxvr4cQpXRHlE6idrKYUJ5Bgvdap7pBf1lpVP5JynwJjgn0SSGzICVwIDAQAB"
     _mta-sts TXT "v=STSv1; id=20261121"
@@ -71,27 +72,20 @@ const CARELESS: &str = r#"
 /// One organisation, with its servers running.
 pub(crate) struct Organisation {
     pub(crate) domain: &'static str,
-    /// What mailvet is told about it.
-    pub(crate) inventory: String,
+    /// The host that plays everything.
+    pub(crate) host: &'static str,
+    /// An address that sends its mail; nothing connects to it.
+    pub(crate) sender: &'static str,
     /// Where DNS is asked.
     pub(crate) resolver: SocketAddr,
     /// Where the name servers of zones are asked directly.
     pub(crate) name_server: SocketAddr,
-    /// What stands for port 25.
-    pub(crate) exchanger: SocketAddr,
-    /// What stands for port 443.
-    pub(crate) web: SocketAddr,
-    /// Rules that must fail, with the target. Nothing else may fail at a well-run organisation.
+    /// Where the MTA-STS policy is, if there is one.
+    pub(crate) web: Option<SocketAddr>,
+    /// Its mail services; the first is the mail exchanger.
+    pub(crate) services: Vec<(&'static str, SocketAddr)>,
+    /// What must be found, and where: a service, `domain`, `host` or `sender`. Where nothing must be, nothing may be.
     pub(crate) faults: &'static [(&'static str, &'static str)],
-}
-
-/// The ports of the services beside port 25.
-struct Ports {
-    submission: SocketAddr,
-    imap: SocketAddr,
-    imaps: SocketAddr,
-    pop3: SocketAddr,
-    pop3s: SocketAddr,
 }
 
 /// An organisation that does everything as it should.
@@ -119,18 +113,17 @@ pub(crate) async fn well_run(authority: &Authority) -> Result<Organisation, Fail
     };
     let imap = |tls| ImapServer { greeting: "ready", tls, careful: true };
     let pop3 = |tls| Pop3Server { greeting: "ready", tls, careful: true };
-    let exchanger = smtp(false).start().await?;
-    let ports = Ports {
-        submission: smtp(true).start().await?,
-        imap: imap(Tls::OnRequest(tls.clone())).start().await?,
-        imaps: imap(Tls::First(tls.clone())).start().await?,
-        pop3: pop3(Tls::OnRequest(tls.clone())).start().await?,
-        pop3s: pop3(Tls::First(tls.clone())).start().await?,
-    };
+    let services = vec![
+        ("smtp", smtp(false).start().await?),
+        ("submission", smtp(true).start().await?),
+        ("imap", imap(Tls::OnRequest(tls.clone())).start().await?),
+        ("imaps", imap(Tls::First(tls.clone())).start().await?),
+        ("pop3", pop3(Tls::OnRequest(tls.clone())).start().await?),
+        ("pop3s", pop3(Tls::First(tls.clone())).start().await?),
+    ];
     let certificate = authority.good(&["mta-sts.well-run.example"])?;
-    let web = serve_page(certificate, "/.well-known/mta-sts.txt", POLICY.to_owned()).await?;
-    let inventory = inventory(domain, host, "{ ip: 192.0.2.25, name: out.well-run.example }", "[s2026]", &ports);
-    Ok(Organisation { domain, inventory, resolver, name_server, exchanger, web, faults: &[] })
+    let web = Some(serve_page(certificate, "/.well-known/mta-sts.txt", POLICY.to_owned()).await?);
+    Ok(Organisation { domain, host, sender: "192.0.2.25", resolver, name_server, web, services, faults: &[] })
 }
 
 /// An organisation that does next to nothing as it should.
@@ -161,21 +154,44 @@ pub(crate) async fn careless(authority: &Authority) -> Result<Organisation, Fail
     };
     let imap = |tls| ImapServer { greeting: "Dovecot 2.2.9 ready", tls, careful: false };
     let pop3 = |tls| Pop3Server { greeting: "Dovecot 2.2.9 ready", tls, careful: false };
-    let exchanger = smtp(Some(strange.clone()), false).start().await?;
-    let ports = Ports {
-        submission: smtp(None, true).start().await?,
-        imap: imap(Tls::OnRequest(strange.clone())).start().await?,
-        imaps: imap(Tls::First(strange)).start().await?,
-        pop3: pop3(Tls::Never).start().await?,
-        pop3s: pop3(Tls::First(authority.expired(&[host])?)).start().await?,
-    };
-    let inventory = inventory(domain, host, "{ ip: 192.0.2.66 }", "[]", &ports);
-    let web = ports.imaps;
-    Ok(Organisation { domain, inventory, resolver: name_server, name_server, exchanger, web, faults: FAULTS })
+    let services = vec![
+        ("smtp", smtp(Some(strange.clone()), false).start().await?),
+        ("submission", smtp(None, true).start().await?),
+        ("imap", imap(Tls::OnRequest(strange.clone())).start().await?),
+        ("imaps", imap(Tls::First(strange)).start().await?),
+        ("pop3", pop3(Tls::Never).start().await?),
+        ("pop3s", pop3(Tls::First(authority.expired(&[host])?)).start().await?),
+    ];
+    let (resolver, sender) = (name_server, "192.0.2.66");
+    Ok(Organisation { domain, host, sender, resolver, name_server, web: None, services, faults: FAULTS })
 }
 
-/// What must be found at the careless organisation. `{…}` stands for the port.
-const FAULTS: &[(&str, &str)] = &[];
+/// What must be found at the careless organisation.
+const FAULTS: &[(&str, &str)] = &[
+    ("domain", "spoofing/spf-not-enforced"),
+    ("domain", "spoofing/dmarc-not-enforced"),
+    ("domain", "transport-dns/mta-sts-missing"),
+    ("domain", "dns-health/ns-open-recursion"),
+    ("domain", "dns-health/ns-open-transfer"),
+    ("domain", "reputation/domain-listed"),
+    ("sender", "reputation/sender-ptr-missing"),
+    ("sender", "reputation/sender-address-listed"),
+    ("host", "reputation/ptr-missing"),
+    ("smtp", "smtp-service/open-relay-suspected"),
+    ("smtp", "smtp-service/vrfy-confirms"),
+    ("smtp", "smtp-service/greeting-discloses-version"),
+    ("smtp", "mail-transport/mx-certificate-untrusted"),
+    ("smtp", "mail-transport/mx-certificate-name-mismatch"),
+    ("submission", "client-access/client-starttls-missing"),
+    ("submission", "client-access/password-without-tls"),
+    ("submission", "client-access/submission-without-authentication"),
+    ("imap", "client-access/imap-login-without-tls"),
+    ("imaps", "certificates/certificate-self-signed"),
+    ("imaps", "certificates/certificate-name-mismatch"),
+    ("pop3", "client-access/client-starttls-missing"),
+    ("pop3", "client-access/password-without-tls"),
+    ("pop3s", "certificates/certificate-expired"),
+];
 
 /// The world, and zones of an organisation.
 fn world(own: Vec<Zone>) -> Result<Vec<Zone>, Failed> {
@@ -183,33 +199,43 @@ fn world(own: Vec<Zone>) -> Result<Vec<Zone>, Failed> {
     world.chain(own.into_iter().map(Ok)).collect()
 }
 
-fn inventory(domain: &str, host: &str, sender: &str, selectors: &str, ports: &Ports) -> String {
-    let service =
-        |protocol: &str, address: SocketAddr| format!("      - {{ protocol: {protocol}, port: {} }}\n", address.port());
-    let services = [
-        service("submission", ports.submission),
-        service("imap", ports.imap),
-        service("imaps", ports.imaps),
-        service("pop3", ports.pop3),
-        service("pop3s", ports.pop3s),
-    ];
-    format!(
-        "format: 1
+impl Organisation {
+    /// What mailvet is told about the organisation.
+    pub(crate) fn inventory(&self) -> String {
+        let Organisation { domain, host, sender, .. } = self;
+        // The mail exchanger follows from the MX record.
+        let service = |(protocol, address): &(&str, SocketAddr)| {
+            format!("      - {{ protocol: {protocol}, port: {} }}\n", address.port())
+        };
+        let services: String = self.services.iter().skip(1).map(service).collect();
+        format!(
+            "format: 1
 organisation: {{ name: {domain} }}
 profile: profile.yaml
 domains:
   - name: {domain}
     roles: [sends, receives]
     mx: [{host}]
-    dkim_selectors: {selectors}
-    senders: [{sender}]
+    dkim_selectors: [s2026]
+    senders: [{{ ip: {sender} }}]
 hosts:
   - name: {host}
     addresses: [127.0.0.1]
     services:
-{}block_lists: {{ hosts: [bl.example], domains: [dbl.example] }}
+{services}block_lists: {{ hosts: [bl.example], domains: [dbl.example] }}
 probe: {{ ehlo: probe.example }}
-",
-        services.concat()
-    )
+"
+        )
+    }
+
+    /// Name of the target at a place, as reports give it.
+    pub(crate) fn target(&self, place: &str) -> String {
+        let service = self.services.iter().find(|(name, _)| *name == place);
+        match (place, service) {
+            ("domain", _) => self.domain.to_owned(),
+            ("sender", _) => format!("[{}]", self.sender),
+            (_, Some((_, address))) => format!("{}[{}]:{}", self.host, address.ip(), address.port()),
+            (_, None) => format!("{}[127.0.0.1]", self.host),
+        }
+    }
 }

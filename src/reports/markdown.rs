@@ -274,8 +274,7 @@ fn attention(assessment: &Assessment) -> String {
                 let shown = entries[..entries.len().min(ROWS)].join(", ");
                 let more = entries.len().saturating_sub(ROWS);
                 let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                out.push_str(&escape::markdown(&format!("\n{title}: {shown}{more}.")));
-                out.push('\n');
+                out.push_str(&format!("\n{}\n", escape::markdown(&format!("{title}: {shown}{more}."))));
             }
         }
     }

@@ -297,12 +297,15 @@ fn live_sentence(live: &LiveCoverage) -> String {
     let count = |count: u64, word: &str| plural(usize::try_from(count).unwrap_or(usize::MAX), word);
     let resolvers = if live.resolvers.is_empty() { "no resolver".to_owned() } else { live.resolvers.join(", ") };
     let second = live.compared_with.as_ref().map(|second| format!(", compared with {second}")).unwrap_or_default();
+    let unreachable = match live.unreachable {
+        0 => String::new(),
+        some => format!(" of which {some} could not be reached"),
+    };
     format!(
-        "asked {resolvers}{second} about {}; {}, {} of which {} could not be reached",
+        "asked {resolvers}{second} about {}; {}, {}{unreachable}",
         count(live.domains, "domain"),
         count(live.hosts, "host"),
-        count(live.services, "service"),
-        live.unreachable
+        count(live.services, "service")
     )
 }
 

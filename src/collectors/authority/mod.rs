@@ -370,12 +370,13 @@ fn recursion(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> 
     }
 }
 
-/// Whether a server hands over the whole zone (RFC 5936 section 2.2): the first message begins with the SOA record.
+/// Whether a server hands over the whole zone (RFC 5936 section 2.2): the first message begins with the SOA record. The
+/// order of records is not kept, and nothing but a transfer has the SOA record among the answers to this question.
 fn transfer(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> {
     match context.source.ask(address, zone, AXFR, Ask::Transfer) {
         Ok(reply) => {
-            let begins = reply.answers.first().is_some_and(|record| record.rtype == RecordType::SOA);
-            context.present(reply.rcode == 0 && begins, Some(reply.span))
+            let begun = reply.answers.iter().any(|record| record.rtype == RecordType::SOA && record.owner == *zone);
+            context.present(reply.rcode == 0 && begun, Some(reply.span))
         }
         Err(no_reply) => silent(no_reply).fact(context.method),
     }

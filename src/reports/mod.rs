@@ -292,6 +292,10 @@ fn days_until(assessment: &Assessment, date: jiff::civil::Date) -> i64 {
     assessment.as_of.duration_until(date).as_hours() / 24
 }
 
+/// What the places in the findings of a live run are.
+const LIVE_PLACES: &str =
+    "places such as dns/… and smtp/… lie in answers and transcripts of the run, which --snapshot keeps";
+
 /// What a live run asked, in one sentence: `asked 192.0.2.53:53 about 3 domains; …`.
 fn live_sentence(live: &LiveCoverage) -> String {
     let count = |count: u64, word: &str| plural(usize::try_from(count).unwrap_or(usize::MAX), word);

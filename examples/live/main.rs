@@ -90,10 +90,7 @@ fn visit(organisation: &Organisation, authority: &tls::Authority, code: u8) -> R
     for (name, address) in &organisation.services {
         println!("   {name:<10}  {}", address.port());
     }
-    println!(
-        "   DNSSEC is not looked at, because the zones are not signed.
-"
-    );
+    println!("   DNSSEC is not looked at, because the zones are not signed.\n");
     let files = Files::below(&folder);
     let mut audit = files.audit(organisation);
     let status = audit.status()?;
@@ -109,7 +106,7 @@ fn visit(organisation: &Organisation, authority: &tls::Authority, code: u8) -> R
         planted => format!("all {planted} planted faults were found"),
     };
     println!("\n   As it should be: {found}.");
-    println!("   Replayed from the snapshot, without the network, the report is the same, byte by byte.");
+    println!("   The snapshot, judged again without the network, gives the same report, byte by byte.");
     for (what, file) in [
         ("report", &files.markdown),
         ("SARIF", &files.sarif),

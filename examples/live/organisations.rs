@@ -13,11 +13,11 @@ use super::tls::{Authority, self_signed, serve_page};
 
 type Failed = Box<dyn Error>;
 
-/// Everything outside the two organisations: the root, `example`, the reverse zones, and a block list for addresses and
-/// one for domains with the test entries that make a list believable (RFC 5782 section 5).
+/// Everything outside the two organisations: the root, two zones below it, and block lists for addresses and for domains
+/// with the test entries that make a list believable (RFC 5782 section 5).
 const WORLD: &[(&str, &str)] = &[
     (".", "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example."),
-    ("example.", "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example.\nns.isp A 127.0.0.1"),
+    ("example.", EXAMPLE),
     ("com.", "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example.\nexample A 192.0.2.80"),
     (
         "bl.example.",
@@ -31,9 +31,14 @@ const WORLD: &[(&str, &str)] = &[
         "dbl.example.",
         "@ SOA ns.isp.example. hostmaster.isp.example. 1
          @ NS ns.isp.example.
-         test A 127.0.1.2",
+         test A 127.0.1.2
+         careless.example A 127.0.1.2
+         careless.example TXT \"seen in spam\"",
     ),
 ];
+
+/// The zone above both organisations.
+const EXAMPLE: &str = "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ NS ns.isp.example.\nns.isp A 127.0.0.1";
 
 /// The zone of the well-run organisation.
 const WELL_RUN: &str = r#"
@@ -45,7 +50,7 @@ const WELL_RUN: &str = r#"
     @ CAA 0 issue "ca.example"
     @ CAA 0 issuemail "ca.example"
     _dmarc TXT "v=DMARC1; p=reject; sp=reject; np=reject; rua=mailto:dmarc@well-run.example"
-    s2026._domainkey TXT "v=DKIM1; k=rsa; p=MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxMxaO2IVywsSWPiSTjWlS86Keb0D8bED1bANt2nVJMlK79aE5BG4c3SUcf+E/75g0cYVHqJDfA9nLQVPosPjq1MFclyIB/wt4W3GCR8KoY9dx/gqe1YLTVLSpK17XN1sNy1N79Ccek7hY9l7PmFw6Odboa3xQEv6S6ROZ969ck4woIC7t7eWgmOqqNQf7FI0jZ6q9P+pSt0GFPnKlgTMEzFjZTt3J7+TzTsZLp9o6V93icuBaVCNxYYU7qZ09avqD/osJuC1cjUrKeV0qnczYyW24URhbZbGxvr4cQpXRHlE6idrKYUJ5Bgvdap7pBf1lpVP5JynwJjgn0SSGzICVwIDAQAB"
+    s2026._domainkey TXT "v=DKIM1; k=rsa; p=KEY"
     _mta-sts TXT "v=STSv1; id=20261121"
     _smtp._tls TXT "v=TLSRPTv1; rua=mailto:tls@well-run.example"
     mta-sts A 127.0.0.1
@@ -54,6 +59,12 @@ const WELL_RUN: &str = r#"
     ns2 A 127.0.0.1
     out A 192.0.2.25
 "#;
+
+/// `KEY` in the zone: an RSA key of 2048 bits, whose private half nobody kept.
+const KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxMxaO2IVywsSWPiSTjWlS86Keb0D8bED1bANt2nVJMlK79aE5BG4c3SU\
+    cf+E/75g0cYVHqJDfA9nLQVPosPjq1MFclyIB/wt4W3GCR8KoY9dx/gqe1YLTVLSpK17XN1sNy1N79Ccek7hY9l7PmFw6Odboa3x\
+    QEv6S6ROZ969ck4woIC7t7eWgmOqqNQf7FI0jZ6q9P+pSt0GFPnKlgTMEzFjZTt3J7+TzTsZLp9o6V93icuBaVCNxYYU7qZ09avq\
+    D/osJuC1cjUrKeV0qnczYyW24URhbZbGxvr4cQpXRHlE6idrKYUJ5Bgvdap7pBf1lpVP5JynwJjgn0SSGzICVwIDAQAB";
 
 /// Its MTA-STS policy.
 const POLICY: &str = "version: STSv1\nmode: enforce\nmx: mail.well-run.example\nmax_age: 2419200\n";
@@ -91,16 +102,16 @@ pub(crate) struct Organisation {
 /// An organisation that does everything as it should.
 pub(crate) async fn well_run(authority: &Authority) -> Result<Organisation, Failed> {
     let (domain, host) = ("well-run.example", "mail.well-run.example");
-    let own = Zone::read("well-run.example.", WELL_RUN)?;
-    let reverse = [
-        Zone::read("127.in-addr.arpa.", &format!("@ SOA ns1.{domain}. root.{domain}. 1\n1.0.0 PTR {host}."))?,
-        Zone::read("2.0.192.in-addr.arpa.", &format!("@ SOA ns1.{domain}. root.{domain}. 1\n25 PTR out.{domain}."))?,
-    ];
-    let world = world([own.clone()].into_iter().chain(reverse).collect())?;
-    let resolver = NameServer { zones: world, recursion: true, transfer: false }.start().await?;
-    let parent = WORLD.iter().filter(|(name, _)| *name == "example.").map(|(name, text)| Zone::read(name, text));
-    let zones = parent.chain([Ok(own)]).collect::<Result<_, _>>()?;
-    let name_server = NameServer { zones, recursion: false, transfer: false }.start().await?;
+    let own = Zone::read("well-run.example.", &WELL_RUN.replace("KEY", KEY))?;
+    let mut zones = world()?;
+    zones.push(own.clone());
+    zones.push(reverse("127.in-addr.arpa.", "1.0.0 PTR mail.well-run.example.")?);
+    zones.push(reverse("2.0.192.in-addr.arpa.", "25 PTR out.well-run.example.")?);
+    let resolver = NameServer { zones, recursion: true, transfer: false }.start().await?;
+    // Its name server answers nobody about names of others. It stands in for the one of the zone above, too: both have the
+    // same address here.
+    let above = Zone::read("example.", EXAMPLE)?;
+    let name_server = NameServer { zones: vec![own, above], recursion: false, transfer: false }.start().await?;
 
     let tls: TlsAcceptor = authority.good(&[host])?;
     let smtp = |submission| SmtpServer {
@@ -129,19 +140,13 @@ pub(crate) async fn well_run(authority: &Authority) -> Result<Organisation, Fail
 /// An organisation that does next to nothing as it should.
 pub(crate) async fn careless(authority: &Authority) -> Result<Organisation, Failed> {
     let (domain, host) = ("careless.example", "mail.careless.example");
-    // Nobody wrote a PTR record, and both block lists know the organisation.
-    let reverse = [
-        Zone::read("127.in-addr.arpa.", "@ SOA ns1.careless.example. root.careless.example. 1")?,
-        Zone::read("2.0.192.in-addr.arpa.", "@ SOA ns1.careless.example. root.careless.example. 1")?,
-        Zone::read(
-            "careless.example.dbl.example.",
-            "@ SOA ns.isp.example. hostmaster.isp.example. 1\n@ A 127.0.1.2\n@ TXT \"seen in spam\"",
-        )?,
-    ];
-    let own = Zone::read("careless.example.", CARELESS)?;
-    let world = world([own].into_iter().chain(reverse).collect())?;
+    let mut zones = world()?;
+    zones.push(Zone::read("careless.example.", CARELESS)?);
+    // Nobody wrote a PTR record.
+    zones.push(reverse("127.in-addr.arpa.", "")?);
+    zones.push(reverse("2.0.192.in-addr.arpa.", "")?);
     // One server for everything: it resolves for strangers and hands its zones to them.
-    let name_server = NameServer { zones: world, recursion: true, transfer: true }.start().await?;
+    let name_server = NameServer { zones, recursion: true, transfer: true }.start().await?;
 
     let strange = self_signed(&["localhost.localdomain"])?;
     let smtp = |starttls, submission| SmtpServer {
@@ -193,10 +198,13 @@ const FAULTS: &[(&str, &str)] = &[
     ("pop3s", "certificates/certificate-expired"),
 ];
 
-/// The world, and zones of an organisation.
-fn world(own: Vec<Zone>) -> Result<Vec<Zone>, Failed> {
-    let world = WORLD.iter().map(|(name, text)| Zone::read(name, text));
-    world.chain(own.into_iter().map(Ok)).collect()
+fn world() -> Result<Vec<Zone>, Failed> {
+    WORLD.iter().map(|(name, text)| Zone::read(name, text)).collect()
+}
+
+/// A zone of PTR records.
+fn reverse(name: &str, records: &str) -> Result<Zone, Failed> {
+    Zone::read(name, &format!("@ SOA ns.isp.example. hostmaster.isp.example. 1\n{records}"))
 }
 
 impl Organisation {

@@ -87,7 +87,7 @@ enum Selector {
 /// Labels of the selectors below `_domainkey`, as far as the source can enumerate them.
 fn enumerate(context: &Context<'_>, parent: &Name) -> Result<Vec<String>, Missing> {
     let Some(names) = context.source.names_below(parent) else {
-        let note = "selectors cannot be enumerated; the inventory can name them";
+        let note = "selectors cannot be enumerated, and the inventory names none that is published";
         return Err(Missing::unknown(Cause::NotCollected, note, None));
     };
     let suffix = format!(".{parent}");

@@ -24,6 +24,9 @@ const LABEL_LIMIT: usize = 100;
 /// Most leaves in either part of an explanation; the last one then says how many more there are.
 const LEAF_LIMIT: usize = 100;
 
+/// Most values of a list that are named beside their number; of longer lists the number must do.
+const COUNTED_LIMIT: usize = 5;
+
 /// Most values named in a difference between lists; the rest is counted.
 const NAMED_LIMIT: usize = 20;
 
@@ -246,7 +249,10 @@ fn describe_value(
         (Operator::Elements, View::Rows(rows), _) | (Operator::Count(_), View::Rows(rows), None) => {
             blame.observed = BlameValue::Present(rows.count().to_string().into());
         }
-        (Operator::Count(_), _, Some(many)) => number(&lists::count_range(many).0, blame),
+        (Operator::Count(_), _, Some(many)) => {
+            number(&lists::count_range(many).0, blame);
+            counted(many, blame);
+        }
         (Operator::Distinct(_), _, Some(many)) => number(&lists::distinct_range(many).0, blame),
         (Operator::DaysLeft(_), View::Time(time), _) => {
             let days = match evaluator.as_of.days_until(time) {
@@ -286,6 +292,16 @@ fn undetermined_field(rows: &dyn crate::facts::Rows, item: &[u8], blame: &mut Bl
             let element = format!("in {}", quote(&label(Element { row, index })));
             blame.note = join_notes(Some(&element), fact.from.note.as_deref()).map(Into::into);
             return;
+        }
+    }
+}
+
+/// Names the values that were counted, where they are few.
+fn counted(many: Many<'_>, blame: &mut Blame) {
+    if (1..=COUNTED_LIMIT).contains(&many.count()) {
+        let names = named(many, &(0..many.count()).collect::<Vec<_>>());
+        if !names.is_empty() {
+            blame.note = join_notes(Some(&names), blame.note.as_deref()).map(Into::into);
         }
     }
 }

@@ -134,6 +134,10 @@ fn absent(leaf: &Leaf, blame: &Blame, subject: &str) -> String {
         _ if matches!(leaf.path.kind, Kind::List(_) | Kind::ListOf(_)) => {
             format!("there are no {subject}; {}", expectation(leaf, blame.expected.as_deref(), blame.negated))
         }
+        // Titles of yes-or-no facts are statements, and those of numbers are often plurals, so they do not take "is".
+        _ if matches!(leaf.path.kind, Kind::Bool | Kind::Int) => {
+            format!("{subject}: nothing there; {}", expectation(leaf, blame.expected.as_deref(), blame.negated))
+        }
         _ => format!("there is no {subject}; {}", expectation(leaf, blame.expected.as_deref(), blame.negated)),
     }
 }
@@ -150,8 +154,6 @@ fn present(leaf: &Leaf, blame: &Blame, subject: &str, value: &str) -> String {
         Operator::Elements => with_note(format!("none of the {value} {subject} is one that the rule is about"), blame),
         Operator::Count(_) => with_note(format!("number of {subject} is {}; {}", quote(value), expectation()), blame),
         Operator::Distinct(_) => with_note(format!("{subject}: {value} distinct; {}", expectation()), blame),
-        Operator::Is(_) => with_note(format!("{subject} is there: {}; {}", quote(value), expectation()), blame),
-        // Titles of yes-or-no facts are statements, and those of numbers are often plurals, so they do not take "is".
         _ if matches!(leaf.path.kind, Kind::Bool | Kind::Int) => {
             with_note(format!("{subject}: {}; {}", quote(value), expectation()), blame)
         }
@@ -276,7 +278,7 @@ mod tests {
         let leaf = leaf("spf.lookups", Operator::AtMost(int(10)));
         let cases = [
             (BlameValue::Present("11".into()), None, "SPF DNS lookups: `11`; expected at most `10`"),
-            (BlameValue::Absent(Proof::Nxdomain), None, "there is no SPF DNS lookups; expected at most `10`"),
+            (BlameValue::Absent(Proof::Nxdomain), None, "SPF DNS lookups: nothing there; expected at most `10`"),
             (BlameValue::Unknown(Cause::DnsTimeout), None, "SPF DNS lookups could not be determined (dns-timeout)"),
             (
                 BlameValue::Unknown(Cause::NotCollected),

@@ -54,7 +54,12 @@ pub async fn probe(endpoint: &Endpoint, settings: &Settings, recorder: &Recorder
     };
     let mut steps = Steps::default();
     let end = match steps.walk(&mut session).await {
-        Ok(()) => session.failure(Cause::NotCollected, "the session did not get to it"),
+        // Nothing went wrong, so the transcript says nothing of it.
+        Ok(()) => Failure {
+            cause: Cause::NotCollected,
+            note: "the session did not get to it".to_owned(),
+            span: session.connected(),
+        },
         Err(failure) => failure,
     };
     let connected = session.connected();

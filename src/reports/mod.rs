@@ -292,17 +292,24 @@ fn days_until(assessment: &Assessment, date: jiff::civil::Date) -> i64 {
     assessment.as_of.duration_until(date).as_hours() / 24
 }
 
+/// What the places in the findings of a live run are.
+const LIVE_PLACES: &str =
+    "places such as dns/… and smtp/… lie in answers and transcripts of the run, which --snapshot keeps";
+
 /// What a live run asked, in one sentence: `asked 192.0.2.53:53 about 3 domains; …`.
 fn live_sentence(live: &LiveCoverage) -> String {
     let count = |count: u64, word: &str| plural(usize::try_from(count).unwrap_or(usize::MAX), word);
     let resolvers = if live.resolvers.is_empty() { "no resolver".to_owned() } else { live.resolvers.join(", ") };
     let second = live.compared_with.as_ref().map(|second| format!(", compared with {second}")).unwrap_or_default();
+    let unreachable = match live.unreachable {
+        0 => String::new(),
+        some => format!(" of which {some} could not be reached"),
+    };
     format!(
-        "asked {resolvers}{second} about {}; {}, {} of which {} could not be reached",
+        "asked {resolvers}{second} about {}; {}, {}{unreachable}",
         count(live.domains, "domain"),
         count(live.hosts, "host"),
-        count(live.services, "service"),
-        live.unreachable
+        count(live.services, "service")
     )
 }
 

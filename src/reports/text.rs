@@ -24,7 +24,7 @@ use crate::findings::{Assessment, FilledRecord, Finding, Verdict};
 use crate::policy::Check;
 
 /// How many lines of an explanation are printed; an `every` over a long list can fail for hundreds of elements.
-const LINES: usize = 10;
+const LINES: usize = 5;
 
 pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut dyn Write) -> io::Result<()> {
     let tally = Tally::of(assessment);

@@ -370,12 +370,12 @@ fn recursion(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> 
     }
 }
 
-/// Whether a server hands over the whole zone (RFC 5936 section 2.2): the first message holds the zone's SOA record. Records
-/// are kept in canonical order, so it is not the first of them.
+/// Whether a server hands over the whole zone (RFC 5936 section 2.2): the first message begins with the SOA record. The
+/// order of records is not kept, and nothing but a transfer has the SOA record among the answers to this question.
 fn transfer(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> {
     match context.source.ask(address, zone, AXFR, Ask::Transfer) {
         Ok(reply) => {
-            let begun = reply.answers.iter().any(|record| record.rtype == RecordType::SOA);
+            let begun = reply.answers.iter().any(|record| record.rtype == RecordType::SOA && record.owner == *zone);
             context.present(reply.rcode == 0 && begun, Some(reply.span))
         }
         Err(no_reply) => silent(no_reply).fact(context.method),

@@ -90,7 +90,7 @@ fn case_77_a_selector_that_is_an_alias_is_followed_and_its_target_recorded() {
 
 #[test]
 fn case_78_where_selectors_cannot_be_listed_none_is_missing() {
-    let why = "unknown not-collected: selectors cannot be enumerated; the inventory can name them";
+    let why = "unknown not-collected: selectors cannot be enumerated, and the inventory names none that is published";
     org("").check("example.com", &[("dkim.keys", why), ("dkim.usable", why)]);
     org("_domainkey NS ns.example.net.\n").check("example.org", &[("dkim.keys", why), ("dkim.usable", why)]);
     // The files hide selectors beside the one that was expected.

@@ -53,8 +53,8 @@ fn absent_facts_and_negations_are_told_as_they_are() {
         dmarc.policy: there is no DMARC policy; expected at least `quarantine`
         spf.ptr: SPF uses `ptr`: `true`; must not be `true`
         spf.lookups: SPF DNS lookups: `9`; expected less than `8`
-        spf.redirect: SPF redirect is there: `a.example`; there must be none
-        dmarc.percent: DMARC percentage (pct=) is there: `5`; there must be none
+        spf.redirect: SPF redirect is `a.example`; there must be none
+        dmarc.percent: DMARC percentage (pct=): `5`; there must be none
         ");
 }
 

@@ -82,9 +82,7 @@ pub(super) async fn all(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Answers {
 /// Whether mail without authentication is accepted by a submission server (RFC 6409 section 4.3).
 async fn submission(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Probed<Transaction> {
     if !is_submission(run.endpoint.protocol) {
-        return Err(dialogue
-            .session()
-            .failure(Cause::NotCollected, "not a submission server: it takes mail of others"));
+        return Err(inapplicable(dialogue, "not a submission server: it takes mail of others"));
     }
     alive(dialogue)?;
     let recipient = format!("postmaster@{}", run.own_domain());

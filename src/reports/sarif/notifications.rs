@@ -173,7 +173,8 @@ impl Writer<'_> {
     fn configuration(&self, out: &mut Vec<Notification>) {
         let policy = &self.assessment.policy;
         for item in policy.not_selected.iter().take(EACH) {
-            let text = format!("{} was not selected: {}.", item.rule, item.reason);
+            // Reasons are written by people, as sentences or as notes.
+            let text = format!("{} was not selected: {}.", item.rule, item.reason.trim_end_matches('.'));
             out.push(self.notification("not-selected", LevelWord::Note, &text, None));
         }
         self.more("not-selected", policy.not_selected.len(), out);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use super::super::place::place;
-use super::super::{live_sentence, plural};
+use super::super::{LIVE_PLACES, live_sentence, plural};
 use super::Report;
 use crate::diag::Level;
 use crate::facts::LiveCoverage;
@@ -100,6 +100,7 @@ impl Report<'_> {
 
     fn live(&mut self, live: &LiveCoverage) -> io::Result<()> {
         self.page.wrapped("  ", "    ", &live_sentence(live))?;
+        self.page.wrapped("  ", "    ", LIVE_PLACES)?;
         let not_reached: Vec<String> =
             live.not_reached.iter().map(|item| format!("{}  {}", item.target, item.reason)).collect();
         self.list("host or service that is no target", "hosts or services that are no targets", &not_reached)?;

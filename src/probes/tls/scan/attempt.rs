@@ -56,7 +56,7 @@ impl<'a> Scan<'a> {
                 session.close(goodbye).await;
                 let chain = handshake.chain.len();
                 let text = format!(
-                    "handshake of today's standards: {} {}, {chain} certificates",
+                    "handshake of today's standards: {} {}, certificates: {chain}",
                     handshake.version, handshake.cipher
                 );
                 let span = self.log.line(&text);
@@ -177,7 +177,7 @@ fn words(hello: &ServerHello) -> String {
         text.push_str(", asks for another key share");
     }
     if let Some(chain) = &hello.chain {
-        text.push_str(&format!(", {} certificates", chain.len()));
+        text.push_str(&format!(", certificates: {}", chain.len()));
     }
     text
 }

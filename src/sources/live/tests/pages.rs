@@ -188,6 +188,8 @@ proptest! {
     #[test]
     fn what_is_shown_is_read_again_as_it_is((rtype, data) in data()) {
         let (text, records) = shown(&message(&[("example.org", rtype, data)]));
+        // The reader of zone files takes these for templates, and leaves such records unread.
+        prop_assume!(!["{{", "{%", "<%", "${"].iter().any(|marker| text.contains(marker)));
         let again = read_again(&text);
         prop_assert_eq!(again.len(), 1, "{}", text);
         if matches!(records[0].data, RData::Malformed { .. }) {

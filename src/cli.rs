@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::policy::Severity;
-use crate::reports::Format;
+use crate::reports::{Audience, Format};
 
 /// Judges e-mail infrastructure by rules written as data.
 #[derive(Debug, Parser)]
@@ -53,6 +53,8 @@ pub enum Command {
     Collect(Box<CollectArgs>),
     /// Judge a snapshot that `audit` or `collect` wrote, without any network
     Evaluate(Box<EvaluateArgs>),
+    /// Make one report from a snapshot: a page, a PDF, or any other format
+    Report(Box<ReportCommandArgs>),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs
@@ -205,6 +207,69 @@ pub struct EvaluateArgs {
     pub report: ReportArgs,
 }
 
+/// Arguments of `report`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The snapshot is judged as `evaluate` does, and the report names its SHA-256. A PDF is printed by Chromium \
+or WeasyPrint, whichever is installed.
+
+Examples:
+  The audit report as one page, and as a PDF:
+    mailvet report audit.snapshot -o report.html
+    mailvet report audit.snapshot --format pdf -o report.pdf
+  What those who mend it need:
+    mailvet report audit.snapshot --audience engineer -o engineers.html"
+)]
+pub struct ReportCommandArgs {
+    /// File that `audit --snapshot` or `collect` wrote
+    #[arg(value_name = "SNAPSHOT")]
+    pub snapshot: PathBuf,
+    /// Format: `pdf` or one of those of the other commands
+    #[arg(long, short, value_parser = document_formats(), default_value = "html", value_name = "FORMAT")]
+    pub format: DocumentFormat,
+    /// File to write; a report other than a PDF goes to standard output without it
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// For whom the page or PDF is: executive, auditor, engineer
+    #[arg(long, value_parser = audiences(), default_value = "auditor", value_name = "AUDIENCE")]
+    pub audience: Audience,
+    /// What prints the PDF
+    #[arg(long, value_enum, default_value_t = Printer::Any, value_name = "PROGRAM")]
+    pub printer: Printer,
+    /// How long printing the PDF may take
+    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
+    pub timeout: Duration,
+    /// Inventory whose profile, waivers and organisation apply. Default: mailvet.yaml in the current folder, if there is one
+    #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
+    pub inventory: Option<PathBuf>,
+    /// Use no inventory, even if there is a mailvet.yaml
+    #[arg(long, conflicts_with = "inventory", help_heading = "Rules")]
+    pub no_inventory: bool,
+    /// How to judge.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// The format of a document that `report` makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentFormat {
+    /// One of the formats of reports.
+    Report(Format),
+    /// The page of [`Format::Html`], printed.
+    Pdf,
+}
+
+/// What prints a page as a PDF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Printer {
+    /// Whichever is installed, Chromium first.
+    Any,
+    /// Chromium or Chrome.
+    Chromium,
+    /// WeasyPrint.
+    Weasyprint,
+}
+
 /// What a live run looks at.
 #[derive(Debug, Args, Default)]
 #[command(next_help_heading = "What to look at")]
@@ -350,9 +415,27 @@ pub struct ReportArgs {
     /// Also print what passed, and the whole coverage statement
     #[arg(long, short)]
     pub verbose: bool,
+    /// For whom the HTML report is: executive, auditor, engineer
+    #[arg(long, value_parser = audiences(), default_value = "auditor", value_name = "AUDIENCE")]
+    pub audience: Audience,
     /// Print nothing but the report
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// Audiences by their words.
+fn audiences() -> impl TypedValueParser<Value = Audience> {
+    let words = Audience::ALL.iter().map(|audience| audience.as_str());
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<Audience>())
+}
+
+/// Formats of documents by their words.
+fn document_formats() -> impl TypedValueParser<Value = DocumentFormat> {
+    let words = std::iter::once("pdf").chain(Format::ALL.iter().map(|format| format.as_str()));
+    PossibleValuesParser::new(words).try_map(|word| match word.as_str() {
+        "pdf" => Ok(DocumentFormat::Pdf),
+        word => word.parse().map(DocumentFormat::Report),
+    })
 }
 
 /// Formats by their words, so that help and completions list them.

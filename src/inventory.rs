@@ -57,12 +57,24 @@ pub struct Inventory {
     pub answers: Vec<String>,
 }
 
-/// The organisation, as reports name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The organisation, as reports name it, and what their cover says about the engagement.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Organisation {
     /// Its name.
     pub name: String,
+    /// Identifier of the audit engagement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engagement: Option<String>,
+    /// Classification of reports, such as `TLP:AMBER`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classification: Option<String>,
+    /// Who receives reports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub distribution: Vec<String>,
+    /// Picture for the cover: a PNG file, relative to the inventory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo: Option<String>,
 }
 
 /// Where DNS data comes from.

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::input::{self, LoadedInventory};
 use super::judge::{self, Job};
-use super::output;
+use super::{dossier, output};
 use crate::cli::CheckArgs;
 use crate::collectors::PolicyFile;
 use crate::diag::{Diagnostic, Files, Span};
@@ -15,6 +15,7 @@ use crate::engine::{self, Assembler};
 use crate::findings::Assessment;
 use crate::mail::Name;
 use crate::policy::Policy;
+use crate::reports::dossier::Picture;
 use crate::sources::{self, Store, Tree};
 
 /// Reads, judges, compares and reports.
@@ -40,7 +41,9 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         policy: &policy,
         quiet: args.report.quiet,
     };
-    let mut assessment = scope.assess(&Tree::Disk, &mut files)?;
+    let mut dossier = dossier::dossier(args.report.audience, inventory.as_ref())?;
+    let mut assessment =
+        scope.assess(&Tree::Disk, &mut files, output::has_pictures(&args.report).then_some(&mut dossier.pictures))?;
     for wanted in &scope.only {
         if !assessment.targets.iter().any(|target| target.name == wanted.as_str()) {
             bail!("--domain {wanted}: no such mail domain in the files or the inventory");
@@ -50,7 +53,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
     if let Some(revision) = &args.base {
         (assessment, known) = against_base(&scope, assessment, revision)?;
     }
-    output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()))?;
+    output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()), &dossier)?;
     let code = output::exit_code(&args.report, &assessment, &known);
     // The process ends here. Giving back the findings of a large repository one by one would only delay it.
     std::mem::forget(assessment);
@@ -72,8 +75,13 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Reads the tree and judges every domain in it.
-    fn assess(&self, tree: &Tree, files: &mut Files) -> anyhow::Result<Assessment> {
+    /// Reads the tree and judges every domain in it; draws the domains where somebody wants pictures.
+    fn assess(
+        &self,
+        tree: &Tree,
+        files: &mut Files,
+        pictures: Option<&mut Vec<Picture>>,
+    ) -> anyhow::Result<Assessment> {
         let mut store = Store::new();
         let options = sources::Options { origin: self.origin.clone(), within: self.within.map(Path::to_owned) };
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
@@ -88,6 +96,9 @@ impl Scope<'_> {
             as_of: self.as_of,
         };
         let judged = judge::domains(&job, &domains);
+        if let Some(pictures) = pictures {
+            *pictures = judge::pictures(&job, &domains);
+        }
         let mut coverage = store.coverage();
         coverage.ignored.extend(found.ignored);
         coverage.ignored.sort();
@@ -134,7 +145,7 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
         policy: scope.policy,
         quiet: scope.quiet,
     };
-    let base = base.assess(&tree, &mut files).with_context(|| format!("cannot judge the base `{revision}`"))?;
+    let base = base.assess(&tree, &mut files, None).with_context(|| format!("cannot judge the base `{revision}`"))?;
     let head = engine::compare(head, &base, revision);
     Ok((head, base.coverage.diagnostics))
 }

@@ -55,7 +55,9 @@ impl Jail {
         let profile = inventory.profile.iter().map(|path| ("profile", path));
         let policies = inventory.domains.iter().filter_map(|domain| domain.mta_sts_policy.as_ref());
         let policies = policies.map(|path| ("mta_sts_policy", path));
-        for (key, path) in lists.chain(files).chain(profile).chain(policies) {
+        let logo = inventory.organisation.iter().filter_map(|organisation| organisation.logo.as_ref());
+        let logo = logo.map(|path| ("organisation.logo", path));
+        for (key, path) in lists.chain(files).chain(profile).chain(policies).chain(logo) {
             self.check(&resolve(path)).with_context(|| {
                 format!("`{key}` of the inventory names a file that it may not; nothing was judged")
             })?;

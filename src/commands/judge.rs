@@ -13,7 +13,8 @@ use crate::findings::AssessedTarget;
 use crate::inventory::Inventory;
 use crate::mail::Name;
 use crate::policy::Policy;
-use crate::sources::Store;
+use crate::reports::dossier::Picture;
+use crate::sources::{RecordSource, Store};
 
 /// How many domains a thread takes at a time.
 const BATCH: usize = 256;
@@ -39,14 +40,7 @@ pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<As
         for _ in 0..threads {
             scope.spawn(|| {
                 let source = job.store.view(job.files);
-                let context = Context {
-                    source: &source,
-                    method: Method::DnsFile,
-                    inventory: job.inventory,
-                    policies: job.policies,
-                    fetches: &[],
-                    cache: Cache::default(),
-                };
+                let context = context(job, &source);
                 let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
                 while let Some((batch, places)) = next() {
                     for ((name, anchor), place) in batch.iter().zip(places) {
@@ -58,6 +52,24 @@ pub(super) fn domains(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<As
     });
     #[expect(clippy::filter_map_identity, reason = "unlike `flatten`, this collects in place, without a second list")]
     places.into_iter().filter_map(|place| place).collect()
+}
+
+/// Draws the domains. Facts are collected anew, because those that were judged are gone; only reports for people ask for it.
+pub(super) fn pictures(job: &Job<'_>, domains: &[(Name, Option<Span>)]) -> Vec<Picture> {
+    let source = job.store.view(job.files);
+    let context = context(job, &source);
+    domains.iter().map(|(name, _)| Picture::of(name.as_str(), &collectors::domain(&context, name))).collect()
+}
+
+fn context<'a>(job: &Job<'a>, source: &'a dyn RecordSource) -> Context<'a> {
+    Context {
+        source,
+        method: Method::DnsFile,
+        inventory: job.inventory,
+        policies: job.policies,
+        fetches: &[],
+        cache: Cache::default(),
+    }
 }
 
 fn one(job: &Job<'_>, context: &Context<'_>, name: &Name, anchor: Option<Span>) -> AssessedTarget {

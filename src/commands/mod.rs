@@ -7,6 +7,7 @@ pub mod exit;
 
 mod check;
 mod completions;
+mod dossier;
 mod evaluate;
 mod explain;
 mod init;
@@ -16,6 +17,8 @@ mod judge;
 mod live;
 mod output;
 mod pack;
+mod pdf;
+mod report;
 mod schema;
 
 use std::io::Write as _;
@@ -33,6 +36,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Audit(args) => live::audit(args),
         Command::Collect(args) => live::collect(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Report(args) => report::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Pack(command) => pack::run(command),
         Command::Schema(args) => schema::run(args),

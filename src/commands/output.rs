@@ -11,7 +11,7 @@ use crate::cli::ReportArgs;
 use crate::diag::{Diagnostic, Files, Level};
 use crate::findings::{Assessment, Verdict};
 use crate::policy::Severity;
-use crate::reports::{self, Format, UnknownFormat};
+use crate::reports::{self, Dossier, Format, UnknownFormat};
 
 use super::exit;
 
@@ -29,12 +29,19 @@ pub(super) fn validate(args: &ReportArgs) -> anyhow::Result<()> {
     targets(args).map(|_| ())
 }
 
+/// Whether one of the reports shows pictures of domains.
+pub(super) fn has_pictures(args: &ReportArgs) -> bool {
+    let files = args.output.iter().filter_map(|text| text.split_once('=')).map(|(format, _)| format.parse());
+    files.chain([Ok(args.format)]).any(|format| format == Ok(Format::Html))
+}
+
 /// Writes all reports that were asked for. `home` is where findings without any position are located.
 pub(super) fn write(
     args: &ReportArgs,
     assessment: &Assessment,
     files: &Files,
     home: Option<&Path>,
+    dossier: &Dossier,
 ) -> anyhow::Result<()> {
     let repository = Repository::find();
     let home = home.map(|path| path.to_string_lossy().replace('\\', "/"));
@@ -46,6 +53,7 @@ pub(super) fn write(
         root: repository.as_ref().map(|repository| repository.root.as_str()),
         prefix: repository.as_ref().map_or("", |repository| repository.prefix.as_str()),
         home: home.as_deref(),
+        dossier: Some(dossier),
         ..reports::Context::new(env!("CARGO_PKG_VERSION"), files)
     };
     for target in targets(args)? {
@@ -72,13 +80,13 @@ pub(super) fn write(
 }
 
 /// The git repository that the current folder lies in, so that reports can name files from its root.
-struct Repository {
-    root: String,
-    prefix: String,
+pub(super) struct Repository {
+    pub(super) root: String,
+    pub(super) prefix: String,
 }
 
 impl Repository {
-    fn find() -> Option<Repository> {
+    pub(super) fn find() -> Option<Repository> {
         let here = std::env::current_dir().ok()?;
         let root = here.ancestors().find(|folder| folder.join(".git").exists())?;
         let slashed = |path: &Path| path.to_string_lossy().replace('\\', "/");
@@ -135,7 +143,10 @@ fn targets(args: &ReportArgs) -> anyhow::Result<Vec<Target>> {
 }
 
 /// Writes beside the target first and renames, so that a report is complete or not there.
-fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> std::io::Result<()> {
+pub(super) fn write_file(
+    path: &Path,
+    render: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> std::io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;
     }

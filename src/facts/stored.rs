@@ -306,6 +306,27 @@ pub struct Checked {
     pub files: Files,
     /// What was looked at, and what was not.
     pub coverage: StoredCoverage,
+    /// The raw artefacts without their bytes, in the order of their files.
+    pub artefacts: Vec<ArtefactHead>,
+    /// SHA-256 of the whole snapshot, in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What is known of a raw artefact beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtefactHead {
+    /// SHA-256 of the bytes, in hexadecimal digits.
+    pub id: String,
+    /// The file that renders it.
+    pub file: FileId,
+    /// Its kind.
+    pub kind: ArtefactKind,
+    /// What it is, in words.
+    pub title: String,
+    /// When it was received.
+    pub time: Time,
+    /// How many bytes it has.
+    pub size: usize,
 }
 
 /// Reads a snapshot but its facts, and proves that it is whole.
@@ -330,7 +351,7 @@ pub fn check(input: impl BufRead) -> Result<Checked, SnapshotError> {
     if lines.next()?.is_some() {
         return Err(SnapshotError::Changed("something follows its last line"));
     }
-    checking.finish(header, &end)
+    checking.finish(header, &end, data_encoding::HEXLOWER.encode(&lines.hash.finalize()))
 }
 
 /// Hands over the facts of a snapshot, target by target.
@@ -370,8 +391,8 @@ fn header(lines: &mut Lines<impl BufRead>) -> Result<Header, SnapshotError> {
 #[derive(Default)]
 struct Checking {
     files: BTreeMap<FileId, StoredFile>,
-    /// Ids of artefacts by the file that renders them.
-    artefacts: BTreeMap<FileId, String>,
+    /// Artefacts by the file that renders them.
+    artefacts: BTreeMap<FileId, ArtefactHead>,
     coverage: Option<StoredCoverage>,
     targets: u64,
 }
@@ -398,7 +419,8 @@ impl Checking {
                 if id != artefact.id {
                     return Err(line.wrong("the id is not the SHA-256 of the bytes"));
                 }
-                self.artefacts.insert(artefact.file, id);
+                let StoredArtefact { file, kind, title, time, raw, .. } = artefact;
+                self.artefacts.insert(file, ArtefactHead { id, file, kind, title, time, size: raw.len() });
             }
             SnapshotLine::Coverage(coverage) => {
                 if self.coverage.replace(coverage).is_some() {
@@ -411,7 +433,7 @@ impl Checking {
         Ok(None)
     }
 
-    fn finish(self, header: Header, end: &End) -> Result<Checked, SnapshotError> {
+    fn finish(self, header: Header, end: &End, sha256: String) -> Result<Checked, SnapshotError> {
         let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
         if (self.targets, count(self.files.len())) != (end.targets, end.files) {
             return Err(SnapshotError::Changed("it holds another number of targets or files"));
@@ -419,15 +441,16 @@ impl Checking {
         if count(self.artefacts.len()) != end.evidence {
             return Err(SnapshotError::Changed("it holds another number of artefacts"));
         }
-        for (file, id) in &self.artefacts {
-            if self.files.get(file).and_then(|file| file.evidence.as_ref()) != Some(id) {
+        for (file, artefact) in &self.artefacts {
+            if self.files.get(file).and_then(|file| file.evidence.as_ref()) != Some(&artefact.id) {
                 return Err(SnapshotError::Changed("an artefact belongs to no file"));
             }
         }
         let Some(coverage) = self.coverage else {
             return Err(SnapshotError::Changed("it has no coverage statement"));
         };
-        Ok(Checked { header, files: table(self.files)?, coverage })
+        let artefacts = self.artefacts.into_values().collect();
+        Ok(Checked { header, files: table(self.files)?, coverage, artefacts, sha256 })
     }
 }
 

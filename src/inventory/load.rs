@@ -73,9 +73,13 @@ fn format(node: &Node, out: &mut Problems) -> Option<u32> {
 }
 
 fn organisation(node: &Node, out: &mut Problems) -> Option<Organisation> {
-    let fields = Fields::read(node, "`organisation`", &["name"], out)?;
-    let name = fields.text("name", "add the name that reports show", out)?;
-    Some(Organisation { name: name.value })
+    let keys = ["name", "engagement", "classification", "distribution", "logo"];
+    let fields = Fields::read(node, "`organisation`", &keys, out)?;
+    let name = fields.text("name", "add the name that reports show", out);
+    let mut optional = |key| fields.optional_text(key, out).map(|text| text.value);
+    let (engagement, classification, logo) = (optional("engagement"), optional("classification"), optional("logo"));
+    let distribution = paths(&fields, "distribution", out);
+    Some(Organisation { name: name?.value, engagement, classification, distribution, logo })
 }
 
 fn dns(node: &Node, out: &mut Problems) -> Option<DnsInput> {

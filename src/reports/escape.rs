@@ -120,6 +120,25 @@ pub(super) fn xml(text: &str) -> String {
     out
 }
 
+/// Text of an HTML element or of a quoted attribute. The rules of XML are the stricter ones.
+pub(super) fn html(text: &str) -> String {
+    xml(text)
+}
+
+/// A string of CSS without its quotes: everything but letters, digits, spaces and a few marks is an escape with six digits,
+/// which needs no space after it (CSS Syntax Level 3 section 4.3.7). So it ends neither the string nor the style element.
+pub(super) fn css(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for character in terminal(text).chars() {
+        if character.is_alphanumeric() || matches!(character, ' ' | '.' | ',' | '-') {
+            out.push(character);
+        } else {
+            let _ = write!(out, "\\{:06x}", character as u32);
+        }
+    }
+    out
+}
+
 /// Message of a workflow command, one line of the message per item.
 pub(super) fn workflow_message<'a>(lines: impl IntoIterator<Item = &'a str>) -> String {
     let lines: Vec<String> = lines.into_iter().map(|line| terminal(line).replace('%', "%25")).collect();

@@ -5,10 +5,12 @@
 //! because an assessment may have millions of findings, and are deterministic: there is no clock here. What each format
 //! leaves out by design is stated in the first lines of its file.
 
+pub mod dossier;
 mod escape;
 mod explanation;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod jsonl;
 mod junit;
@@ -24,6 +26,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Write};
 use std::str::FromStr;
+
+pub use dossier::{Audience, Dossier};
 
 use crate::diag::{Files, suggest};
 use crate::facts::LiveCoverage;
@@ -53,6 +57,8 @@ pub enum Format {
     Github,
     /// GitLab Code Quality JSON.
     Gitlab,
+    /// The audit report as one self-contained page, to be read in a browser or printed.
+    Html,
 }
 
 impl Format {
@@ -68,6 +74,7 @@ impl Format {
         Format::Markdown,
         Format::Github,
         Format::Gitlab,
+        Format::Html,
     ];
 
     /// The word that users type.
@@ -83,6 +90,7 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Github => "github",
             Format::Gitlab => "gitlab",
+            Format::Html => "html",
         }
     }
 }
@@ -138,6 +146,8 @@ pub struct Context<'a> {
     /// Fingerprints that failed in the previous upload. Code scanning closes what is no longer reported, so what can no
     /// longer be determined is reported again: these, or with `None` everything that could not be determined.
     pub previous: Option<&'a BTreeSet<String>>,
+    /// What reports for people say beside the assessment.
+    pub dossier: Option<&'a Dossier>,
 }
 
 impl<'a> Context<'a> {
@@ -154,6 +164,7 @@ impl<'a> Context<'a> {
             prefix: "",
             home: None,
             previous: None,
+            dossier: None,
         }
     }
 }
@@ -172,6 +183,7 @@ pub fn render(format: Format, assessment: &Assessment, context: &Context<'_>, ou
         Format::Markdown => markdown::render(assessment, context, &mut out)?,
         Format::Github => github::render(assessment, context, &mut out)?,
         Format::Gitlab => gitlab::render(assessment, context, &mut out)?,
+        Format::Html => html::render(assessment, context, &mut out)?,
     }
     out.flush()
 }

@@ -17,10 +17,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::input::{self, LoadedInventory};
-use super::{check, exit, output};
+use super::{check, dossier, exit, output};
 use crate::cli::{AuditArgs, CheckArgs, CollectArgs};
 use crate::diag::{FileId, Files};
 use crate::engine::Assembler;
+use crate::facts::stored::Header;
 
 use run::{Collected, Judge};
 use store::Store;
@@ -38,17 +39,21 @@ pub(super) fn audit(args: &AuditArgs) -> anyhow::Result<u8> {
     let of_policy = before..files.len();
     let plan = plan::plan(&args.scope, &args.network, inventory.as_ref())?;
     let as_of = args.policy.as_of.unwrap_or_else(check::today);
+    let mut dossier = dossier::dossier(args.report.audience, inventory.as_ref())?;
     let home = inventory.as_ref().map(|loaded| loaded.path.clone());
-    let store = open(args.snapshot.as_deref(), &plan, home.as_deref())?;
+    let header = plan.header(home.as_deref().map(slashed));
+    let store = open(args.snapshot.as_deref(), header.clone())?;
+    dossier.run = Some(header);
     let runtime = runtime()?;
-    let judge = Judge { policy: policy.clone(), as_of };
+    let judge = Judge { policy: policy.clone(), as_of, draws: output::has_pictures(&args.report) };
     let job = run::Job { plan, inventory: inventory.map(|loaded| loaded.inventory), judge: Some(judge) };
     let mut collected = runtime.block_on(run::collect(job, files, store, args.report.quiet))?;
     finish(&mut collected, |file| !of_policy.contains(&(file.0 as usize)))?;
     let mut assembler = Assembler::new(policy, as_of);
     assembler.extend(collected.targets);
     let assessment = assembler.finish(collected.coverage.coverage());
-    output::write(&args.report, &assessment, &collected.files, home.as_deref())?;
+    dossier.pictures = collected.gallery.finish();
+    output::write(&args.report, &assessment, &collected.files, home.as_deref(), &dossier)?;
     let code = output::exit_code(&args.report, &assessment, &[]);
     runtime.shutdown_background();
     // The process ends here. Giving back the findings of many domains one by one would only delay it.
@@ -62,7 +67,7 @@ pub(super) fn collect(args: &CollectArgs) -> anyhow::Result<u8> {
     let inventory = input::inventory(&mut files, args.scope.inventory.as_deref(), args.scope.no_inventory)?;
     let plan = plan::plan(&args.scope, &args.network, inventory.as_ref())?;
     let home = inventory.as_ref().map(|loaded| loaded.path.clone());
-    let store = open(Some(&args.snapshot), &plan, home.as_deref())?;
+    let store = open(Some(&args.snapshot), plan.header(home.as_deref().map(slashed)))?;
     let runtime = runtime()?;
     let job = run::Job { plan, inventory: inventory.map(|loaded| loaded.inventory), judge: None };
     let mut collected = runtime.block_on(run::collect(job, files, store, args.quiet))?;
@@ -110,11 +115,14 @@ fn offline(args: &AuditArgs, inventory: Option<&LoadedInventory>) -> anyhow::Res
     }))
 }
 
+fn slashed(path: &Path) -> String {
+    path.to_string_lossy().replace('\\', "/")
+}
+
 /// Opens the snapshot before the run, so that a path that cannot be written is told before a packet is sent.
-fn open(path: Option<&Path>, plan: &plan::Plan, home: Option<&Path>) -> anyhow::Result<Option<Store>> {
+fn open(path: Option<&Path>, header: Header) -> anyhow::Result<Option<Store>> {
     let Some(path) = path else { return Ok(None) };
-    let home = home.map(|path| path.to_string_lossy().replace('\\', "/"));
-    let store = Store::open(PathBuf::from(path), plan.header(home));
+    let store = Store::open(PathBuf::from(path), header);
     store.map(Some).with_context(|| format!("cannot write the snapshot {}", path.display()))
 }
 

@@ -30,6 +30,7 @@ use crate::mail::Name;
 use crate::policy::Policy;
 use crate::probes::https::{PolicyFetch, fetch_policy};
 use crate::probes::{self, ServiceProbe};
+use crate::reports::dossier::picture::{Gallery, Part};
 use crate::sources::{Live, Outcome, RData, RecordSource, RecordType, live};
 
 /// After how many targets the raw artefacts are moved to the snapshot, so that they do not pile up.
@@ -51,12 +52,16 @@ pub(super) struct Judge {
     pub(super) policy: Policy,
     /// The date for which dates are judged.
     pub(super) as_of: jiff::civil::Date,
+    /// Whether a report shows pictures of domains.
+    pub(super) draws: bool,
 }
 
 /// What a run gave.
 pub(super) struct Collected {
     /// The targets, judged, in no order.
     pub(super) targets: Vec<AssessedTarget>,
+    /// Pictures of the domains, where a report shows them.
+    pub(super) gallery: Gallery,
     /// What was looked at, and what was not.
     pub(super) coverage: StoredCoverage,
     /// Files and the texts of evidence.
@@ -115,6 +120,7 @@ enum Seen {
 struct Finished {
     name: String,
     judged: Option<AssessedTarget>,
+    part: Option<Part>,
     line: Option<Vec<u8>>,
 }
 
@@ -145,8 +151,10 @@ impl Run {
             self.job.judge.as_ref().map(|judge| {
                 engine::assess_target(&judge.policy, facts.kind(), name, anchor, facts.group(), judge.as_of)
             });
+        let draws = self.job.judge.as_ref().is_some_and(|judge| judge.draws);
+        let part = draws.then(|| Part::of(name, &facts)).flatten();
         let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts })).ok();
-        Finished { name: name.to_owned(), judged, line: self.stores.then(stored).flatten() }
+        Finished { name: name.to_owned(), judged, part, line: self.stores.then(stored).flatten() }
     }
 
     /// Looks at one domain.
@@ -261,6 +269,7 @@ struct Hub {
     store: Option<Store>,
     progress: Progress,
     targets: Vec<AssessedTarget>,
+    gallery: Gallery,
     exchangers: Vec<Exchanger>,
     coverage: StoredCoverage,
     /// Targets that were planned and are not finished.
@@ -285,6 +294,7 @@ impl Hub {
             store,
             progress,
             targets: Vec::new(),
+            gallery: Gallery::default(),
             exchangers: Vec::new(),
             coverage: StoredCoverage { live, messages: Vec::new() },
             pending: BTreeSet::new(),
@@ -394,6 +404,7 @@ impl Hub {
         };
         self.pending.remove(&finished.name);
         self.targets.extend(finished.judged);
+        finished.part.into_iter().for_each(|part| self.gallery.add(part));
         self.progress.step();
         self.unflushed += 1;
         if let Some(store) = &mut self.store {
@@ -422,6 +433,7 @@ impl Hub {
         self.coverage.live.interrupted = std::mem::take(&mut self.pending).into_iter().collect();
         self.coverage.live.not_reached.sort();
         let (files, artefacts) = self.run.recorder.close();
-        Collected { targets: self.targets, coverage: self.coverage, files, artefacts, store: self.store }
+        let Hub { targets, gallery, coverage, store, .. } = self;
+        Collected { targets, gallery, coverage, files, artefacts, store }
     }
 }

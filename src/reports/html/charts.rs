@@ -1,0 +1,151 @@
+//! Charts as inline SVG. Every number of a chart stands in it as text as well, and in a table near it.
+
+use super::page::Page;
+use super::survey::{Cell, Class};
+use super::{Report, mark};
+use crate::policy::Severity;
+
+/// What the bars are made of, in order.
+const PARTS: [(Class, &str); 4] =
+    [(Class::Failed, "fail"), (Class::Waived, "waived"), (Class::Unknown, "unknown"), (Class::Passed, "pass")];
+
+/// How many targets the heat map shows.
+const ROWS: usize = 24;
+
+/// One bar for each severity, divided by verdict.
+pub(super) fn by_severity(report: &Report<'_>, page: &mut Page) {
+    const LEFT: u32 = 90;
+    const WIDTH: u32 = 430;
+    let rows: Vec<(Severity, [usize; PARTS.len()])> = Severity::DESCENDING
+        .iter()
+        .zip(&report.survey.severities)
+        .map(|(severity, classes)| {
+            let count = |class: Class| match class {
+                Class::Unknown => classes[Class::Unknown as usize] + classes[Class::Error as usize],
+                class => classes[class as usize],
+            };
+            (*severity, PARTS.map(|(class, _)| count(class)))
+        })
+        .collect();
+    let longest = rows.iter().map(|(_, counts)| counts.iter().sum::<usize>()).max().unwrap_or(0).max(1);
+    page.html("<figure class=\"chart\"><svg width=\"640\" height=\"160\" viewBox=\"0 0 640 160\" role=\"img\" aria-labelledby=\"c-severity\">");
+    page.html("<title id=\"c-severity\">Number of failed, waived, undetermined and passed checks by severity; ");
+    page.html("the table below has the numbers</title>\n");
+    for (index, (severity, counts)) in rows.iter().enumerate() {
+        let y = u32::try_from(index).unwrap_or(0) * 30 + 6;
+        page.html("<text x=\"0\" y=\"").at(y + 15).html("\">").html(mark(*severity)).html(" ").html(severity.as_str());
+        page.html("</text>");
+        let mut x = LEFT;
+        for (count, (_, class)) in counts.iter().zip(PARTS) {
+            let width = scaled(*count, longest, WIDTH);
+            if width == 0 {
+                continue;
+            }
+            page.html("<rect class=\"")
+                .html(class)
+                .html("\" x=\"")
+                .at(x)
+                .html("\" y=\"")
+                .at(y)
+                .html("\" width=\"")
+                .at(width);
+            page.html("\" height=\"22\"/>");
+            x += width;
+        }
+        let words: Vec<String> = counts.iter().map(ToString::to_string).collect();
+        page.html("<text class=\"num\" x=\"").at(x + 8).html("\" y=\"").at(y + 15).html("\">").text(&words.join(" / "));
+        page.html("</text>\n");
+    }
+    page.html(
+        "</svg><figcaption><span class=\"key fail\"></span> failed / <span class=\"key waived\"></span> waived / ",
+    );
+    page.html("<span class=\"key unknown\"></span> not determined / <span class=\"key pass\"></span> passed</figcaption></figure>\n");
+}
+
+/// A length in proportion; what is there is at least seen.
+fn scaled(count: usize, longest: usize, width: u32) -> u32 {
+    if count == 0 {
+        return 0;
+    }
+    let width = usize::try_from(width).unwrap_or(0);
+    u32::try_from(count.saturating_mul(width) / longest).unwrap_or(0).max(3)
+}
+
+/// The worst targets by pack: how many failed, and how bad the worst is.
+pub(super) fn heat_map(report: &Report<'_>, page: &mut Page) {
+    let targets = &report.assessment.targets;
+    let order = report.survey.worst_targets(targets.len());
+    let shown = &order[..order.len().min(ROWS)];
+    let packs = &report.survey.packs;
+    let (left, top, cell) = (190, 96, 46);
+    let count = |length: usize| u32::try_from(length).unwrap_or(0);
+    let (width, height) = (left + count(packs.len()) * cell + 40, top + count(shown.len()) * 24 + 4);
+    page.html("<figure class=\"chart\"><svg width=\"").at(width).html("\" height=\"").at(height);
+    page.html("\" viewBox=\"0 0 ").at(width).html(" ").at(height);
+    page.html(
+        "\" role=\"img\" aria-labelledby=\"c-heat\"><title id=\"c-heat\">Failed checks by target and rule pack; ",
+    );
+    page.html("the chapter Results by target has the numbers</title>\n");
+    for (index, pack) in packs.iter().enumerate() {
+        let x = left + count(index) * cell + cell / 2;
+        page.html("<text class=\"col\" transform=\"translate(").at(x).html(" ").at(top - 8).html(") rotate(-40)\">");
+        page.cut(pack, 20).html("</text>");
+    }
+    for (index, target) in shown.iter().enumerate() {
+        let y = top + count(index) * 24;
+        let name = targets.get(*target).map_or("", |target| target.name.as_str());
+        page.html("\n<text x=\"0\" y=\"").at(y + 15).html("\">").text(&tail(name, 26)).html("</text>");
+        for (column, cell_counts) in report.survey.row(*target).iter().enumerate() {
+            let x = left + count(column) * cell;
+            page.html("<rect class=\"").html(shade(cell_counts)).html("\" x=\"").at(x).html("\" y=\"").at(y);
+            page.html("\" width=\"").at(cell - 3).html("\" height=\"21\"/>");
+            let label = label(cell_counts);
+            if !label.is_empty() {
+                page.html("<text class=\"in\" x=\"").at(x + cell / 2 - 1).html("\" y=\"").at(y + 15).html("\">");
+                page.text(&label).html("</text>");
+            }
+        }
+    }
+    page.html("</svg><figcaption>Number of failed checks; the mark is that of the worst: ");
+    for severity in Severity::DESCENDING {
+        page.html(mark(severity)).html(" ").html(severity.as_str()).html(", ");
+    }
+    page.html("? not determined, ✓ nothing failed.");
+    if order.len() > shown.len() {
+        page.html(" The ").number(shown.len()).html(" worst of ").number(order.len()).html(" targets.");
+    }
+    page.html("</figcaption></figure>\n");
+}
+
+/// The class of a cell of the heat map.
+pub(super) fn shade(cell: &Cell) -> &'static str {
+    let count = |class: Class| cell.classes[class as usize];
+    match cell.worst {
+        Some(severity) => severity.as_str(),
+        None if count(Class::Unknown) + count(Class::Error) > 0 => "unknown",
+        None if count(Class::Waived) > 0 => "waived",
+        None if count(Class::Passed) > 0 => "pass",
+        None => "none",
+    }
+}
+
+fn label(cell: &Cell) -> String {
+    let count = |class: Class| cell.classes[class as usize];
+    match cell.worst {
+        Some(severity) => format!("{} {}", mark(severity), count(Class::Failed)),
+        None if count(Class::Unknown) + count(Class::Error) > 0 => "?".to_owned(),
+        None if count(Class::Waived) > 0 => "W".to_owned(),
+        None if count(Class::Passed) > 0 => "✓".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// The end of a long name: what tells targets apart stands first in domains and last in services, so both ends stay.
+fn tail(name: &str, limit: usize) -> String {
+    let characters: Vec<char> = name.chars().collect();
+    if characters.len() <= limit {
+        return name.to_owned();
+    }
+    let half = (limit - 1) / 2;
+    characters[..half].iter().chain(&['…']).chain(&characters[characters.len() - half..]).collect()
+}

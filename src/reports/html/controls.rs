@@ -1,0 +1,59 @@
+//! Control mapping: for each framework, which rules stand for a control and what they said. It maps and claims no level of
+//! compliance: that is for the auditor, and some frameworks do not allow a tool to claim it.
+
+use std::collections::BTreeMap;
+
+use super::Report;
+use super::page::Page;
+use super::survey::{ByClass, Class};
+
+pub(super) fn write(report: &Report<'_>, page: &mut Page) {
+    page.html(
+        "<p>Rules give evidence for controls; none of them is the control. Controls that no selected rule maps to are ",
+    );
+    page.html("not listed, and nothing here states conformance with a framework.</p>\n");
+    let policy = &report.assessment.policy;
+    let mut frameworks: BTreeMap<&str, BTreeMap<&str, Vec<usize>>> = BTreeMap::new();
+    for (index, rule) in policy.rules.iter().enumerate() {
+        for (framework, controls) in &rule.maps {
+            for control in controls {
+                frameworks.entry(framework).or_default().entry(control).or_default().push(index);
+            }
+        }
+    }
+    for (framework, controls) in &frameworks {
+        let name = policy.frameworks.get(*framework).map_or(*framework, String::as_str);
+        page.html("<h3 id=\"k-").slug(framework).html("\">").cut(name, 120).html("</h3>\n");
+        page.table(name, &["Control", "State", "Failed#", "Waived#", "Passed#", "Open#", "Rules"]);
+        for (control, rules) in controls {
+            of_control(report, page, control, rules);
+        }
+        page.end_table();
+    }
+    page.html("<p><i>Open</i> counts what was not determined, not checked, or awaits an answer.</p>\n");
+}
+
+fn of_control(report: &Report<'_>, page: &mut Page, control: &str, rules: &[usize]) {
+    let mut sum = ByClass::default();
+    for classes in rules.iter().filter_map(|rule| report.survey.rules.get(*rule)) {
+        for (sum, count) in sum.iter_mut().zip(classes) {
+            *sum += count;
+        }
+    }
+    let count = |class: Class| sum[class as usize];
+    let open = [Class::Unknown, Class::Error, Class::NotChecked, Class::Manual].into_iter().map(count).sum();
+    let state = match (count(Class::Failed), count(Class::Waived), count(Class::Passed), open) {
+        (1.., ..) => "failure found",
+        (0, 1.., ..) => "waived failure",
+        (0, 0, 1.., 0) => "no failure found",
+        (0, 0, 1.., _) => "no failure found, partly assessed",
+        (0, 0, 0, _) => "not assessed",
+    };
+    page.row(control).html("<td>").html(state).cell_number(count(Class::Failed)).cell_number(count(Class::Waived));
+    page.cell_number(count(Class::Passed)).cell_number(open).html("<td>");
+    for (index, rule) in rules.iter().enumerate() {
+        let Some(rule) = report.assessment.policy.rules.get(*rule) else { continue };
+        page.html(if index > 0 { ", <code>" } else { "<code>" }).text(&rule.id).html("</code>");
+    }
+    page.html("\n");
+}

@@ -120,9 +120,27 @@ pub(super) fn xml(text: &str) -> String {
     out
 }
 
-/// Text of an HTML element or of a quoted attribute. The rules of XML are the stricter ones.
-pub(super) fn html(text: &str) -> String {
-    xml(text)
+/// Appends text of an HTML element, or of a quoted attribute, in which quotes are escaped too. What is no character for
+/// HTML (noncharacters; HTML Standard section 13.2.3.5) is made visible.
+pub(super) fn html(text: &str, in_attribute: bool, out: &mut String) {
+    let shown = terminal(text);
+    let mut written = 0;
+    for (at, character) in shown.char_indices() {
+        let escape = match character {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' if in_attribute => "&quot;",
+            '\'' if in_attribute => "&#39;",
+            '\u{fffe}' => "\\u{fffe}",
+            '\u{ffff}' => "\\u{ffff}",
+            _ => continue,
+        };
+        out.push_str(&shown[written..at]);
+        out.push_str(escape);
+        written = at + character.len_utf8();
+    }
+    out.push_str(&shown[written..]);
 }
 
 /// A string of CSS without its quotes: everything but letters, digits, spaces and a few marks is an escape with six digits,
@@ -265,6 +283,9 @@ mod tests {
             (markdown, "@me #1 ![a](b)", "&#64;<!-- -->me \\#<!-- -->1 \\!<!-- -->\\[a\\]\\(b\\)"),
             (markdown, "http://a WWW.b <i>|", "http&#58;<!-- -->//a WWW&#46;<!-- -->b &lt;i&gt;&#124;"),
             (xml, "]]>\u{0}\u{ffff}\"", "]]&gt;\\x00\\u{ffff}&quot;"),
+            (|text| html_of(text, false), "<a \"b'>&\u{ffff}", "&lt;a \"b'&gt;&amp;\\u{ffff}"),
+            (|text| html_of(text, true), "<a \"b'>", "&lt;a &quot;b&#39;&gt;"),
+            (css, "a \"}</style>", "a \\000022\\00007d\\00003c\\00002fstyle\\00003e"),
             (workflow_property, "a:b,c%\n", "a%3Ab%2Cc%25\\n"),
             (|text| workflow_message([text, "b"]), "100%", "100%25%0Ab"),
             (sarif, "[x](http://y) \\", "\\[x\\](http://y) \\\\"),
@@ -275,6 +296,12 @@ mod tests {
         for (escape, text, expected) in cases {
             assert_eq!(escape(text), *expected, "{text:?}");
         }
+    }
+
+    fn html_of(text: &str, in_attribute: bool) -> String {
+        let mut out = String::new();
+        html(text, in_attribute, &mut out);
+        out
     }
 
     #[test]
@@ -300,12 +327,16 @@ mod tests {
         #[test]
         fn no_sink_panics_or_lets_hostile_characters_through(text in any::<String>(), limit in 0usize..20) {
             for escaped in [terminal(&text).into_owned(), markdown(&text), xml(&text), sarif(&text), uri_path(&text),
+                html_of(&text, true), css(&text),
                 workflow_property(&text), workflow_message([text.as_str()])] {
                 prop_assert!(!escaped.chars().any(is_hostile));
             }
             let _ = (cut(&text, limit), log_line(&text), fence(&text), link(&text));
             prop_assert!(!markdown(&text).replace("<!-- -->", "").contains(['<', '>', '|', '@']));
             prop_assert!(!xml(&text).contains(['<', '>', '"']));
+            prop_assert!(!html_of(&text, false).contains(['<', '>']));
+            prop_assert!(!html_of(&text, true).contains(['<', '>', '"', '\'']));
+            prop_assert!(!css(&text).contains(['"', '\'', '<', '\n']));
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Report;
-use super::page::Page;
+use super::page::{Column, Page};
 use super::survey::{ByClass, Class};
 
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
@@ -24,7 +24,15 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     for (framework, controls) in &frameworks {
         let name = policy.frameworks.get(*framework).map_or(*framework, String::as_str);
         page.html("<h3 id=\"k-").slug(framework).html("\">").cut(name, 120).html("</h3>\n");
-        page.table(name, &["Control", "State", "Failed#", "Waived#", "Passed#", "Open#", "Rules"]);
+        page.table(
+            "Controls, and what their rules said",
+            &[
+                Column("Control", 15),
+                Column("State", 15),
+                Column("Failed, waived, passed, open", 15),
+                Column("Rules", 55),
+            ],
+        );
         for (control, rules) in controls {
             of_control(report, page, control, rules);
         }
@@ -49,11 +57,15 @@ fn of_control(report: &Report<'_>, page: &mut Page, control: &str, rules: &[usiz
         (0, 0, 1.., _) => "no failure found, partly assessed",
         (0, 0, 0, _) => "not assessed",
     };
-    page.row(control).html("<td>").html(state).cell_number(count(Class::Failed)).cell_number(count(Class::Waived));
-    page.cell_number(count(Class::Passed)).cell_number(open).html("<td>");
-    for (index, rule) in rules.iter().enumerate() {
-        let Some(rule) = report.assessment.policy.rules.get(*rule) else { continue };
-        page.html(if index > 0 { ", <code>" } else { "<code>" }).text(&rule.id).html("</code>");
+    page.row(control).html("<td>").html(state).html("<td>").number(count(Class::Failed)).html(", ");
+    page.number(count(Class::Waived)).html(", ").number(count(Class::Passed)).html(", ").number(open).html("<td>");
+    let mut packs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for rule in rules.iter().filter_map(|rule| report.assessment.policy.rules.get(*rule)) {
+        let (pack, name) = rule.id.split_once('/').unwrap_or((&rule.pack.name, &rule.id));
+        packs.entry(pack).or_default().push(name);
+    }
+    for (index, (pack, names)) in packs.iter().enumerate() {
+        page.html(if index > 0 { "; " } else { "" }).html("<b>").text(pack).html("</b> ").text(&names.join(", "));
     }
     page.html("\n");
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::super::explanation::explanation;
 use super::super::place::place;
 use super::super::{LIVE_PLACES, live_sentence, plural};
-use super::page::Page;
+use super::page::{Column, Page};
 use super::survey::Class;
 use super::{Audience, Report, cover};
 use crate::diag::Span;
@@ -94,7 +94,10 @@ fn undetermined(report: &Report<'_>, page: &mut Page) {
         .count(total, "result")
         .html(" could not be determined; they are neither passes nor failures.</p>\n");
     let groups = by_reason(report);
-    page.table("Results that could not be determined", &["Reason", "Results#", "Rules", "Targets"]);
+    page.table(
+        "Results that could not be determined",
+        &[Column("Reason", 35), Column("Results#", 10), Column("Rules", 30), Column("Targets", 25)],
+    );
     for ((reason, rules), targets) in groups.iter().take(ENTRIES) {
         page.html("<tr class=\"u\"><th scope=row>").sentence(reason).cell_number(rules.len() * targets.len());
         page.html("<td>");
@@ -179,7 +182,10 @@ fn not_checked(report: &Report<'_>, page: &mut Page) {
     if report.dossier.audience == Audience::Executive {
         return;
     }
-    page.table("Rules that were not checked", &["Rule", "Targets#", "Facts that are missing"]);
+    page.table(
+        "Rules that were not checked",
+        &[Column("Rule", 40), Column("Targets#", 10), Column("Facts that are missing", 50)],
+    );
     for (index, reasons) in not_checked {
         let Some(rule) = report.rule(*index) else { continue };
         page.row(&rule.id).cell_number(reasons.targets).cell(&reasons.words(rule)).html("\n");
@@ -199,30 +205,50 @@ fn not_read(report: &Report<'_>, page: &mut Page) {
         .iter()
         .map(|item| [item.name.clone(), item.reason.clone(), at(item.span).unwrap_or_default()])
         .collect();
-    list(page, "Names that were not evaluated", &["Name", "Reason", "Place"], &names);
+    list(
+        page,
+        "Names that were not evaluated",
+        &[Column("Name", 30), Column("Reason", 45), Column("Place", 25)],
+        &names,
+    );
     let ignored: Vec<[String; 2]> =
         coverage.ignored.iter().map(|item| [item.path.clone(), item.reason.clone()]).collect();
-    list(page, "Files that were not read as DNS data", &["File", "Reason"], &ignored);
+    list(page, "Files that were not read as DNS data", &[Column("File", 40), Column("Reason", 60)], &ignored);
     let mut diagnostics: Vec<_> = coverage.diagnostics.iter().collect();
     diagnostics.sort_by_key(|item| std::cmp::Reverse(item.level));
     let messages: Vec<[String; 3]> = diagnostics
         .into_iter()
         .map(|item| [item.message.clone(), format!("{} {}", item.level, item.code), at(item.span).unwrap_or_default()])
         .collect();
-    list(page, "Messages about the sources", &["Message", "Kind", "Place"], &messages);
+    list(
+        page,
+        "Messages about the sources",
+        &[Column("Message", 50), Column("Kind", 20), Column("Place", 30)],
+        &messages,
+    );
 }
 
 fn not_reached(page: &mut Page, live: &LiveCoverage) {
     let not_reached: Vec<[String; 2]> =
         live.not_reached.iter().map(|item| [item.target.clone(), item.reason.clone()]).collect();
-    list(page, "Hosts and services that are no targets", &["Host or service", "Reason"], &not_reached);
+    list(
+        page,
+        "Hosts and services that are no targets",
+        &[Column("Host or service", 40), Column("Reason", 60)],
+        &not_reached,
+    );
     let interrupted: Vec<[String; 1]> = live.interrupted.iter().map(|item| [item.clone()]).collect();
-    list(page, "Targets that were not finished, because the run was interrupted", &["Target"], &interrupted);
+    list(
+        page,
+        "Targets that were not finished, because the run was interrupted",
+        &[Column("Target", 100)],
+        &interrupted,
+    );
     let left_out: Vec<[String; 1]> = live.left_out.iter().map(|item| [item.clone()]).collect();
-    list(page, "Left out by the options of the run", &["Part"], &left_out);
+    list(page, "Left out by the options of the run", &[Column("Part", 100)], &left_out);
 }
 
-fn list<const N: usize>(page: &mut Page, title: &'static str, columns: &[&'static str; N], rows: &[[String; N]]) {
+fn list<const N: usize>(page: &mut Page, title: &'static str, columns: &[Column; N], rows: &[[String; N]]) {
     if rows.is_empty() {
         return;
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest as _, Sha256};
 
-use super::page::Page;
+use super::page::{Column, Page};
 use super::{Audience, Report, cover};
 use crate::diag::FileId;
 
@@ -41,7 +41,7 @@ fn files(report: &Report<'_>, page: &mut Page) {
     if rows.is_empty() {
         return;
     }
-    page.table("Files that were read", &["File", "Bytes#", "SHA-256"]);
+    page.table("Files that were read", &[Column("File", 40), Column("Bytes#", 15), Column("SHA-256", 45)]);
     for (path, hash, size) in &rows {
         page.html("<tr><th scope=row>").cut(path, 300).cell_number(*size);
         page.html("<td><code class=\"hash\">").text(hash).html("</code>\n");
@@ -82,7 +82,10 @@ fn artefacts(report: &Report<'_>, page: &mut Page) {
     rows.sort();
     let details = report.dossier.artefacts.iter().map(|artefact| (artefact.file, artefact));
     let details: std::collections::BTreeMap<_, _> = details.collect();
-    page.table("Artefacts observed on the network", &["Text", "SHA-256 of the bytes", "What, when, bytes"]);
+    page.table(
+        "Artefacts observed on the network",
+        &[Column("Text", 40), Column("SHA-256 of the bytes", 35), Column("What, when, bytes", 25)],
+    );
     let mut told = BTreeSet::new();
     for (path, id, file) in rows {
         page.html("<tr");

@@ -18,6 +18,9 @@ use crate::policy::{Rule, Waiver};
 /// From how many rows on a table is folded.
 const FOLD: usize = 60;
 
+/// Up to how many rows a finding stays on one printed page.
+const SHORT: usize = 4;
+
 /// From how many records on they are folded.
 const RECORDS: usize = 12;
 
@@ -43,10 +46,9 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
 
 fn article(report: &Report<'_>, page: &mut Page, group: &Group) {
     let Some(rule) = report.rule(group.rule) else { return };
-    page.html("<article class=\"finding\" id=\"r-")
-        .slug(&rule.id)
-        .html("\" data-severity=\"")
-        .html(rule.severity.as_str());
+    let short = group.open.len() + group.waived.len() <= SHORT;
+    page.html(if short { "<article class=\"finding short\" id" } else { "<article class=\"finding\" id" });
+    page.html("=\"r-").slug(&rule.id).html("\" data-severity=\"").html(rule.severity.as_str());
     page.html("\">\n<h3>");
     severity(page, rule.severity);
     page.html(" ").cut(&rule.title, 300).html("</h3>\n<p class=\"ref\"><code>").text(&rule.id).html("</code>, ");

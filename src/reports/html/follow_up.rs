@@ -1,6 +1,6 @@
 //! Follow-up: one line for each finding, with room for what its owner says and for the retest.
 
-use super::page::Page;
+use super::page::{Column, Page};
 use super::{Report, severity};
 use crate::facts::Target;
 use crate::findings::AssessedTarget;
@@ -10,8 +10,16 @@ const LINES: usize = 250;
 
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     page.html("<p>To be filled in by those who answer for the targets; a retest closes a line.</p>\n");
-    let columns =
-        &["No.#", "Finding", "Severity", "Target", "Owner", "Cause and response", "Due", "Retest: date, result"];
+    let columns = &[
+        Column("No.#", 5),
+        Column("Finding", 20),
+        Column("Severity", 15),
+        Column("Target", 15),
+        Column("Owner", 10),
+        Column("Cause and response", 15),
+        Column("Due", 10),
+        Column("Retest: date, result", 10),
+    ];
     page.table("Follow-up of findings", columns);
     let mut number = 0;
     let each = report.survey.counts.fail <= LINES;

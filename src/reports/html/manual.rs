@@ -1,6 +1,6 @@
 //! Manual controls: what a person has to answer, with room for the answer.
 
-use super::page::Page;
+use super::page::{Column, Page};
 use super::{Report, coverage};
 use crate::findings::Verdict;
 use crate::policy::Check;
@@ -9,7 +9,13 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     page.html("<p>These rules ask a person. No answer is taken for granted: they count neither as passed nor as failed.</p>\n");
     page.table(
         "Questions that await an answer",
-        &["Rule", "Question", "Evidence to show", "Targets", "Answer, by whom, when"],
+        &[
+            Column("Rule", 20),
+            Column("Question", 25),
+            Column("Evidence to show", 20),
+            Column("Targets", 15),
+            Column("Answer, by whom, when", 20),
+        ],
     );
     for (index, rule) in report.assessment.policy.rules.iter().enumerate() {
         let Check::Manual(manual) = &rule.check else { continue };

@@ -102,7 +102,11 @@ impl<'a> Report<'a> {
         let chapters: Vec<&Chapter> = CHAPTERS.iter().filter(|chapter| self.has(chapter.id)).collect();
         contents(&mut page, &chapters);
         filters(&mut page);
-        page.html("<main id=\"main\" tabindex=\"-1\">\n");
+        page.html("<main id=\"main\" tabindex=\"-1\"").html(if self.is_large() {
+            " class=\"large\">\n"
+        } else {
+            ">\n"
+        });
         for (index, chapter) in chapters.iter().enumerate() {
             page.html("<section class=\"chapter\" id=\"")
                 .html(chapter.id)
@@ -129,7 +133,7 @@ impl<'a> Report<'a> {
             "pictures" => audience != Audience::Executive && !self.dossier.pictures.is_empty(),
             "controls" => audience == Audience::Auditor && policy.rules.iter().any(|rule| !rule.maps.is_empty()),
             "manual" => audience == Audience::Auditor && self.survey.counts.manual > 0,
-            "waivers" => !policy.waivers.is_empty() || audience == Audience::Auditor,
+            "waivers" => !policy.waivers.is_empty(),
             "follow-up" => audience != Audience::Engineer && !self.survey.groups.is_empty(),
             "sign-off" => audience != Audience::Engineer,
             _ => true,

@@ -1,8 +1,11 @@
 //! The writer of the page. Markup can only be text of this program (`&'static str`), and everything else passes through the
 //! escaping of [`escape::html`]: a fact cannot reach the page unescaped, because there is no function that would take it.
 //!
-//! End tags that HTML lets out (`</td>`, `</li>`, `</dd>`; HTML Standard section 13.1.2.4) are left out, because a report
-//! may have a hundred thousand of them.
+//! The writer knows from its own markup whether it stands inside a tag, and escapes quotes there and only there: a record
+//! is full of them, and a report may hold a hundred thousand records.
+//!
+//! End tags that HTML lets out (`</td>`, `</li>`, `</dd>`; HTML Standard section 13.1.2.4) are left out for
+//! the same reason.
 
 use super::super::escape;
 
@@ -10,18 +13,23 @@ use super::super::escape;
 #[derive(Debug, Default)]
 pub(super) struct Page {
     buffer: String,
+    /// Whether the last markup opened a tag and did not close it, so that what comes next is a part of an attribute.
+    in_tag: bool,
 }
 
 impl Page {
     /// Markup of this program.
     pub(super) fn html(&mut self, markup: &'static str) -> &mut Page {
+        if let Some(last) = markup.rfind(['<', '>']) {
+            self.in_tag = markup[last..].starts_with('<');
+        }
         self.buffer.push_str(markup);
         self
     }
 
     /// Text of anybody, for an element or a quoted attribute.
     pub(super) fn text(&mut self, text: &str) -> &mut Page {
-        self.buffer.push_str(&escape::html(text));
+        escape::html(text, self.in_tag, &mut self.buffer);
         self
     }
 
@@ -66,7 +74,7 @@ impl Page {
 
     /// One line inside `<pre>`.
     pub(super) fn line(&mut self, text: &str) -> &mut Page {
-        self.buffer.push_str(&escape::html(&escape::log_line(&escape::terminal(text))));
+        escape::html(&escape::log_line(&escape::terminal(text)), false, &mut self.buffer);
         self.buffer.push('\n');
         self
     }
@@ -108,14 +116,18 @@ impl Page {
         self
     }
 
-    /// The start of a table that can be scrolled by keyboard. A column whose title ends in `#` holds numbers.
-    pub(super) fn table(&mut self, caption: &str, columns: &[&'static str]) -> &mut Page {
+    /// The start of a table that can be scrolled by keyboard.
+    pub(super) fn table(&mut self, caption: &str, columns: &[Column]) -> &mut Page {
         self.html("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"").text(caption);
-        self.html("\"><table><caption>").text(caption).html("</caption><thead><tr>");
-        for column in columns {
-            match column.strip_suffix('#') {
+        self.html("\"><table><caption>").text(caption).html("</caption><colgroup>");
+        for Column(_, width) in columns {
+            self.html("<col class=w").number(usize::from(*width)).html(">");
+        }
+        self.html("</colgroup><thead><tr>");
+        for Column(title, _) in columns {
+            match title.strip_suffix('#') {
                 Some(title) => self.html("<th scope=col class=n>").html(title),
-                None => self.html("<th scope=col>").html(column),
+                None => self.html("<th scope=col>").html(title),
             };
         }
         self.html("</thead><tbody>\n")
@@ -159,6 +171,10 @@ impl Page {
         std::mem::take(&mut self.buffer)
     }
 }
+
+/// A column of a table: its title, and its width in hundredths, one of those that the style knows. A title that ends in
+/// `#` heads numbers.
+pub(super) struct Column(pub(super) &'static str, pub(super) u8);
 
 /// Rules of style whose strings are escaped.
 pub(super) struct Style(String);
@@ -207,7 +223,12 @@ mod tests {
             .link(evil, Some("javascript:x"));
         let out = page.take();
         assert!(!out.contains("<script") && !out.contains("</style") && !out.contains('\u{202e}'), "{out}");
-        assert!(!out.contains("href") && !out.contains('"'), "{out}");
+        assert!(!out.contains("href"), "{out}");
+        page.html("<a title=\"").text(evil).cut(evil, 3).html("\">").text(evil).html("</a>");
+        let out = page.take();
+        let (tag, text) = out.split_once('>').unwrap();
+        assert_eq!(tag.matches('"').count(), 2, "{tag}");
+        assert!(text.starts_with("&lt;script&gt;\"'&amp;"), "{text}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Passed checks: what was looked for and not found, by rule. Folded on a screen, open on paper.
 
-use super::page::Page;
+use super::page::{Column, Page};
 use super::survey::Class;
 use super::{LARGE, Report, coverage, severity};
 use crate::findings::Verdict;
@@ -12,7 +12,16 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         return;
     }
     page.html("<details><summary>").count(total, "check").html(" passed</summary>\n");
-    page.table("Looked for and not found", &["Rule", "What was looked for", "Severity", "Passed#", "Targets"]);
+    page.table(
+        "Looked for and not found",
+        &[
+            Column("Rule", 25),
+            Column("What was looked for", 25),
+            Column("Severity", 15),
+            Column("Passed#", 10),
+            Column("Targets", 25),
+        ],
+    );
     for (index, (rule, classes)) in report.assessment.policy.rules.iter().zip(&report.survey.rules).enumerate() {
         let passed = classes[Class::Passed as usize];
         if passed == 0 {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::page::Page;
+use super::page::{Column, Page};
 use super::{Audience, Report, severity};
 use crate::inventory::Role;
 use crate::policy::Severity;
@@ -42,7 +42,10 @@ fn domains(report: &Report<'_>, page: &mut Page) {
     if inventory.domains.is_empty() || inventory.domains.len() > DOMAINS {
         return;
     }
-    page.table("Domains that the inventory declares", &["Domain", "Use of mail", "Owner"]);
+    page.table(
+        "Domains that the inventory declares",
+        &[Column("Domain", 30), Column("Use of mail", 25), Column("Owner", 45)],
+    );
     for domain in &inventory.domains {
         let roles: Vec<&str> = domain.roles.iter().map(|role| role_word(*role)).collect();
         page.row(domain.name.as_str()).cell(&roles.join(", ")).cell(domain.owner.as_deref().unwrap_or("not stated"));
@@ -62,8 +65,16 @@ fn role_word(role: Role) -> &'static str {
 fn rules(report: &Report<'_>, page: &mut Page) {
     let policy = &report.assessment.policy;
     page.html("<p>").count(policy.rules.len(), "rule").html(" of ").count(policy.packs.len(), "pack");
-    page.html(" applied; ").number(policy.not_selected.len()).html(" were not selected.</p>\n");
-    page.table("Rule packs", &["Pack", "Version", "Rules#", "SHA-256 of its files"]);
+    page.html(" applied; ").number(policy.not_selected.len()).html(" were not selected. ");
+    page.html(if policy.waivers.is_empty() {
+        "There are no waivers.</p>\n"
+    } else {
+        "Waivers are listed below.</p>\n"
+    });
+    page.table(
+        "Rule packs",
+        &[Column("Pack", 25), Column("Version", 10), Column("Rules#", 10), Column("SHA-256 of its files", 55)],
+    );
     for pack in &policy.packs {
         let rules = policy.rules.iter().filter(|rule| rule.pack.name == pack.name).count();
         page.row(&pack.name).cell(&pack.version).cell_number(rules);
@@ -76,7 +87,10 @@ fn not_selected(report: &Report<'_>, page: &mut Page) {
     let policy = &report.assessment.policy;
     let rerated: Vec<_> = policy.rules.iter().filter_map(|rule| Some((rule, rule.rerated.as_ref()?))).collect();
     if !rerated.is_empty() {
-        page.table("Rules whose severity the profile changes", &["Rule", "In the pack", "Here", "Reason"]);
+        page.table(
+            "Rules whose severity the profile changes",
+            &[Column("Rule", 35), Column("In the pack", 15), Column("Here", 10), Column("Reason", 40)],
+        );
         for (rule, (before, reason)) in rerated {
             page.row(&rule.id).cell(before.as_str()).cell(rule.severity.as_str()).cell(reason).html("\n");
         }
@@ -88,7 +102,7 @@ fn not_selected(report: &Report<'_>, page: &mut Page) {
     page.html("<details><summary>")
         .count(policy.not_selected.len(), "rule")
         .html(" not selected, with the reason</summary>\n");
-    page.table("Rules not selected", &["Rule", "Reason"]);
+    page.table("Rules not selected", &[Column("Rule", 40), Column("Reason", 60)]);
     for item in &policy.not_selected {
         page.row(&item.rule).cell(&item.reason).html("\n");
     }
@@ -97,7 +111,7 @@ fn not_selected(report: &Report<'_>, page: &mut Page) {
 
 /// What the severities mean.
 fn scale(page: &mut Page) {
-    page.table("Severities", &["Severity", "A failure means"]);
+    page.table("Severities", &[Column("Severity", 20), Column("A failure means", 80)]);
     for of_severity in Severity::DESCENDING {
         page.html("<tr><th scope=row>");
         severity(page, of_severity);

@@ -1,20 +1,27 @@
 //! The register of waivers: every exception with its reason, who approved it, until when, and what it does in this run.
 
 use super::super::plural;
-use super::page::Page;
+use super::page::{Column, Page};
 use super::{Report, coverage};
 use crate::findings::WaiverState;
 
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     let waivers = &report.assessment.policy.waivers;
-    if waivers.is_empty() {
-        page.html("<p>There are no waivers.</p>\n");
-        return;
-    }
     let waived = report.survey.counts.waived;
     page.html("<p>A waived rule still runs, and its failure is reported as waived: ").count(waived, "finding");
     page.html(" in this run. A waiver that has expired covers nothing.</p>\n");
-    page.table("Waivers", &["Waiver", "Rule", "Targets", "Reason", "Approved by", "In force", "In this run"]);
+    page.table(
+        "Waivers",
+        &[
+            Column("Waiver", 10),
+            Column("Rule", 15),
+            Column("Targets", 15),
+            Column("Reason", 20),
+            Column("Approved by", 15),
+            Column("In force", 10),
+            Column("In this run", 15),
+        ],
+    );
     for (index, waiver) in waivers.iter().enumerate() {
         let targets: Vec<&str> = waiver.targets.iter().map(String::as_str).collect();
         page.row(&waiver.id).cell(&waiver.rule).cell(&coverage::listed(&targets)).cell(&waiver.reason);

@@ -143,15 +143,15 @@ pub(super) fn html(text: &str, in_attribute: bool, out: &mut String) {
     out.push_str(&shown[written..]);
 }
 
-/// A string of CSS without its quotes: everything but letters, digits, spaces and a few marks is an escape with six digits,
-/// which needs no space after it (CSS Syntax Level 3 section 4.3.7). So it ends neither the string nor the style element.
+/// A string of CSS without its quotes: everything but letters, digits, spaces and a few marks is an escape, with the one
+/// space that ends it (CSS Syntax Level 3 section 4.3.7). So it ends neither the string nor the style element.
 pub(super) fn css(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     for character in terminal(text).chars() {
         if character.is_alphanumeric() || matches!(character, ' ' | '.' | ',' | '-') {
             out.push(character);
         } else {
-            let _ = write!(out, "\\{:06x}", character as u32);
+            let _ = write!(out, "\\{:x} ", character as u32);
         }
     }
     out
@@ -285,7 +285,7 @@ mod tests {
             (xml, "]]>\u{0}\u{ffff}\"", "]]&gt;\\x00\\u{ffff}&quot;"),
             (|text| html_of(text, false), "<a \"b'>&\u{ffff}", "&lt;a \"b'&gt;&amp;\\u{ffff}"),
             (|text| html_of(text, true), "<a \"b'>", "&lt;a &quot;b&#39;&gt;"),
-            (css, "a \"}</style>", "a \\000022\\00007d\\00003c\\00002fstyle\\00003e"),
+            (css, "a \"}</style>", "a \\22 \\7d \\3c \\2f style\\3e "),
             (workflow_property, "a:b,c%\n", "a%3Ab%2Cc%25\\n"),
             (|text| workflow_message([text, "b"]), "100%", "100%25%0Ab"),
             (sarif, "[x](http://y) \\", "\\[x\\](http://y) \\\\"),

@@ -210,6 +210,8 @@ for (const name of ["acme", "hostile", "live", "acme-executive", "acme-engineer"
   await isAccessible(page, `${name} print`, { "target-size": { enabled: false } });
   await page.emulateMedia({ media: "screen", colorScheme: "light" });
   await layoutHolds(page, name);
+  await page.setViewportSize({ width: WIDTHS[0], height: 900 });
+  await isAccessible(page, `${name} on a narrow screen`);
   await page.setViewportSize({ width: 1280, height: 900 });
   if (whole) {
     await keyboardWorks(page);

@@ -1,7 +1,9 @@
 //! Charts as inline SVG. Every number of a chart stands in it as text as well, and in a table near it.
 
+use super::super::escape;
 use super::page::Page;
 use super::survey::{Cell, Class};
+use super::svg::{self, Letters, Paint};
 use super::{Report, mark};
 use crate::policy::Severity;
 
@@ -28,38 +30,35 @@ pub(super) fn by_severity(report: &Report<'_>, page: &mut Page) {
         })
         .collect();
     let longest = rows.iter().map(|(_, counts)| counts.iter().sum::<usize>()).max().unwrap_or(0).max(1);
-    page.html("<figure class=\"chart\"><svg width=\"640\" height=\"160\" viewBox=\"0 0 640 160\" role=\"img\" aria-labelledby=\"c-severity\">");
+    start(page, "Results by severity");
+    svg::open(page, (640, 160), "c-severity");
     page.html("<title id=\"c-severity\">Number of failed, waived, undetermined and passed checks by severity; ");
     page.html("the table below has the numbers</title>\n");
     for (index, (severity, counts)) in rows.iter().enumerate() {
         let y = u32::try_from(index).unwrap_or(0) * 30 + 6;
-        page.html("<text x=\"0\" y=\"").at(y + 15).html("\">").html(mark(*severity)).html(" ").html(severity.as_str());
-        page.html("</text>");
+        svg::text(page, Letters::Plain, (0, y + 15), &format!("{} {severity}", mark(*severity)));
         let mut x = LEFT;
         for (count, (_, class)) in counts.iter().zip(PARTS) {
             let width = scaled(*count, longest, WIDTH);
-            if width == 0 {
-                continue;
+            if width > 0 {
+                svg::rect(page, &Paint::bar(class), (x, y), (width, 22));
             }
-            page.html("<rect class=\"")
-                .html(class)
-                .html("\" x=\"")
-                .at(x)
-                .html("\" y=\"")
-                .at(y)
-                .html("\" width=\"")
-                .at(width);
-            page.html("\" height=\"22\"/>");
             x += width;
         }
         let words: Vec<String> = counts.iter().map(ToString::to_string).collect();
-        page.html("<text class=\"num\" x=\"").at(x + 8).html("\" y=\"").at(y + 15).html("\">").text(&words.join(" / "));
-        page.html("</text>\n");
+        svg::text(page, Letters::Soft, (x + 8, y + 15), &words.join(" / "));
+        page.html("\n");
     }
     page.html(
-        "</svg><figcaption><span class=\"key fail\"></span> failed / <span class=\"key waived\"></span> waived / ",
+        "</svg></div><figcaption><span class=\"key fail\"></span> failed / <span class=\"key waived\"></span> waived / ",
     );
     page.html("<span class=\"key unknown\"></span> not determined / <span class=\"key pass\"></span> passed</figcaption></figure>\n");
+}
+
+/// The start of a chart, which can be scrolled by keyboard where the screen is narrow.
+fn start(page: &mut Page, label: &'static str) {
+    page.html("<figure class=\"chart\"><div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Chart: ");
+    page.html(label).html("\">");
 }
 
 /// A length in proportion; what is there is at least seen.
@@ -80,33 +79,26 @@ pub(super) fn heat_map(report: &Report<'_>, page: &mut Page) {
     let (left, top, cell) = (190, 96, 46);
     let count = |length: usize| u32::try_from(length).unwrap_or(0);
     let (width, height) = (left + count(packs.len()) * cell + 40, top + count(shown.len()) * 24 + 4);
-    page.html("<figure class=\"chart\"><svg width=\"").at(width).html("\" height=\"").at(height);
-    page.html("\" viewBox=\"0 0 ").at(width).html(" ").at(height);
-    page.html(
-        "\" role=\"img\" aria-labelledby=\"c-heat\"><title id=\"c-heat\">Failed checks by target and rule pack; ",
-    );
+    start(page, "Targets by topic");
+    svg::open(page, (width, height), "c-heat");
+    page.html("<title id=\"c-heat\">Failed checks by target and rule pack; ");
     page.html("the chapter Results by target has the numbers</title>\n");
     for (index, pack) in packs.iter().enumerate() {
         let x = left + count(index) * cell + cell / 2;
-        page.html("<text class=\"col\" transform=\"translate(").at(x).html(" ").at(top - 8).html(") rotate(-40)\">");
-        page.cut(pack, 20).html("</text>");
+        svg::rising(page, (x, top - 8), &escape::cut(pack, 20));
     }
     for (index, target) in shown.iter().enumerate() {
         let y = top + count(index) * 24;
         let name = targets.get(*target).map_or("", |target| target.name.as_str());
-        page.html("\n<text x=\"0\" y=\"").at(y + 15).html("\">").text(&tail(name, 26)).html("</text>");
-        for (column, cell_counts) in report.survey.row(*target).iter().enumerate() {
+        page.html("\n");
+        svg::text(page, Letters::Plain, (0, y + 15), &tail(name, 26));
+        for (column, of_pack) in report.survey.row(*target).iter().enumerate() {
             let x = left + count(column) * cell;
-            page.html("<rect class=\"").html(shade(cell_counts)).html("\" x=\"").at(x).html("\" y=\"").at(y);
-            page.html("\" width=\"").at(cell - 3).html("\" height=\"21\"/>");
-            let label = label(cell_counts);
-            if !label.is_empty() {
-                page.html("<text class=\"in\" x=\"").at(x + cell / 2 - 1).html("\" y=\"").at(y + 15).html("\">");
-                page.text(&label).html("</text>");
-            }
+            svg::rect(page, &Paint::cell(shade(of_pack)), (x, y), (cell - 3, 21));
+            svg::text(page, Letters::Centred, (x + cell / 2 - 1, y + 15), &label(of_pack));
         }
     }
-    page.html("</svg><figcaption>Number of failed checks; the mark is that of the worst: ");
+    page.html("</svg></div><figcaption>Number of failed checks; the mark is that of the worst: ");
     for severity in Severity::DESCENDING {
         page.html(mark(severity)).html(" ").html(severity.as_str()).html(", ");
     }
@@ -118,7 +110,7 @@ pub(super) fn heat_map(report: &Report<'_>, page: &mut Page) {
 }
 
 /// The class of a cell of the heat map.
-pub(super) fn shade(cell: &Cell) -> &'static str {
+fn shade(cell: &Cell) -> &'static str {
     let count = |class: Class| cell.classes[class as usize];
     match cell.worst {
         Some(severity) => severity.as_str(),

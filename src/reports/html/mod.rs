@@ -25,6 +25,7 @@ mod scope;
 mod sign_off;
 mod summary;
 mod survey;
+mod svg;
 mod waivers;
 
 use std::io::{self, Write};

@@ -234,11 +234,7 @@ mod tests {
     #[test]
     fn strings_of_style_end_nowhere() {
         let style = Style::of(&[Part::Rule("@top{content:\""), Part::Text("a\"}\\</style>\n::x"), Part::Rule("\"}")]);
-        assert_eq!(
-            style.as_str(),
-            "@top{content:\"a\\000022\\00007d\\00005c\\00005c\\00003c\\00002fstyle\\00003e\\00005cn\\00003a\\00003ax\"}"
-                .replacen("\\00005c\\00005c", "\\00005c", 1)
-        );
+        assert_eq!(style.as_str(), "@top{content:\"a\\22 \\7d \\5c \\3c \\2f style\\3e \\5c n\\3a \\3a x\"}");
     }
 
     #[test]

@@ -16,10 +16,10 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         "Looked for and not found",
         &[
             Column("Rule", 25),
-            Column("What was looked for", 25),
-            Column("Severity", 15),
+            Column("What was looked for", 20),
+            Column("Severity", 10),
             Column("Passed#", 10),
-            Column("Targets", 25),
+            Column("Targets", 35),
         ],
     );
     for (index, (rule, classes)) in report.assessment.policy.rules.iter().zip(&report.survey.rules).enumerate() {

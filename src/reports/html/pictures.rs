@@ -1,7 +1,9 @@
 //! A drawing of each domain: who may send for it, what protects it, where its mail goes. From facts, without judgement.
 
+use super::Report;
 use super::page::Page;
-use super::{Report, survey::Class};
+use super::survey::Class;
+use super::svg::{self, Letters, Paint};
 use crate::reports::dossier::Picture;
 use crate::reports::dossier::picture::{Exchanger, cut};
 
@@ -58,18 +60,11 @@ impl Card<'_> {
         self.y + self.height() / 2
     }
 
-    fn draw(&self, page: &mut Page, class: &'static str) {
-        page.html("<rect class=\"")
-            .html(class)
-            .html("\" x=\"")
-            .at(self.x)
-            .html("\" y=\"")
-            .at(self.y)
-            .html("\" width=\"");
-        page.at(WIDTH).html("\" height=\"").at(self.height()).html("\" rx=\"4\"/><text class=\"strong\" x=\"");
-        page.at(self.x + 9).html("\" y=\"").at(self.y + 19).html("\">").text(&cut(self.title)).html("</text>");
+    fn draw(&self, page: &mut Page, is_own: bool) {
+        svg::rect(page, &Paint::card(is_own), (self.x, self.y), (WIDTH, self.height()));
+        svg::text(page, Letters::Bold, (self.x + 9, self.y + 19), &cut(self.title));
         for (line, y) in self.lines.iter().zip((self.y + 19 + LINE..).step_by(17)) {
-            page.html("<text x=\"").at(self.x + 9).html("\" y=\"").at(y).html("\">").text(line).html("</text>");
+            svg::text(page, Letters::Plain, (self.x + 9, y), line);
         }
         page.html("\n");
     }
@@ -100,27 +95,20 @@ fn draw(page: &mut Page, picture: &Picture) {
     page.html("<figure class=\"flow\"><h3>")
         .text(&picture.domain)
         .html("</h3>\n<div class=\"scroll\" tabindex=\"0\" role=\"group\" ");
-    page.html("aria-label=\"How mail flows: ").text(&picture.domain).html("\"><svg viewBox=\"0 0 900 ").at(bottom + 2);
-    page.html("\" role=\"img\"><title>How mail flows: ")
-        .text(&picture.domain)
-        .html("</title><desc>")
-        .text(&words(picture));
+    page.html("aria-label=\"How mail flows: ").text(&picture.domain).html("\">");
+    svg::open(page, (900, bottom + 2), "");
+    page.html("<title>How mail flows: ").text(&picture.domain).html("</title><desc>").text(&words(picture));
     page.html("</desc>\n");
+    let lowest = middle.y + middle.height() - 8;
     for card in &left {
-        arrow(page, card.x + WIDTH, card.middle(), MIDDLE, card.middle().min(middle.y + middle.height() - 8));
+        svg::arrow(page, (card.x + WIDTH, card.middle()), (MIDDLE, card.middle().min(lowest)));
     }
     for card in &right {
-        arrow(page, MIDDLE + WIDTH, card.middle().min(middle.y + middle.height() - 8), RIGHT, card.middle());
+        svg::arrow(page, (MIDDLE + WIDTH, card.middle().min(lowest)), (RIGHT, card.middle()));
     }
-    left.iter().for_each(|card| card.draw(page, "card"));
-    middle.draw(page, "card own");
-    right.iter().for_each(|card| card.draw(page, "card"));
+    left.iter().chain(&right).for_each(|card| card.draw(page, false));
+    middle.draw(page, true);
     page.html("</svg></div></figure>\n");
-}
-
-fn arrow(page: &mut Page, from_x: u32, from_y: u32, to_x: u32, to_y: u32) {
-    page.html("<path class=\"flow\" d=\"M").at(from_x).html(" ").at(from_y).html("L").at(to_x - 7).html(" ").at(to_y);
-    page.html("\"/><path class=\"tip\" d=\"M").at(to_x).html(" ").at(to_y).html("l-9 -4v8z\"/>\n");
 }
 
 /// The drawing in words.

@@ -23,8 +23,8 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     if report.dossier.audience == Audience::Executive {
         return;
     }
-    not_selected(report, page);
     scale(page);
+    not_selected(report, page);
 }
 
 fn targets(report: &Report<'_>, page: &mut Page) {
@@ -73,7 +73,7 @@ fn rules(report: &Report<'_>, page: &mut Page) {
     });
     page.table(
         "Rule packs",
-        &[Column("Pack", 25), Column("Version", 10), Column("Rules#", 10), Column("SHA-256 of its files", 55)],
+        &[Column("Pack", 25), Column("Version", 15), Column("Rules#", 10), Column("SHA-256 of its files", 50)],
     );
     for pack in &policy.packs {
         let rules = policy.rules.iter().filter(|rule| rule.pack.name == pack.name).count();

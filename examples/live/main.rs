@@ -106,7 +106,7 @@ fn visit(organisation: &Organisation, authority: &tls::Authority, code: u8) -> R
         planted => format!("all {planted} planted faults were found"),
     };
     println!("\n   As it should be: {found}.");
-    println!("   The snapshot, judged again without the network, gives the same report, byte by byte.");
+    println!("   The snapshot, judged again, gives the same report, byte by byte.");
     for (what, file) in [
         ("report", &files.markdown),
         ("SARIF", &files.sarif),

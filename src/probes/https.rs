@@ -135,7 +135,10 @@ async fn ask(
     let soon = by.min(Instant::now() + settings.reply_timeout);
     let (stream, handshake) = match timeout_at(soon, tls::handshake(stream, host, &settings.trust)).await {
         Ok(Ok(done)) => done,
-        Ok(Err(why)) => return Err(page.failure(Cause::TlsHandshake, &format!("the TLS handshake failed: {why}"))),
+        Ok(Err(why)) => {
+            let cause = if why.is_said { Cause::TlsHandshake } else { Cause::Protocol };
+            return Err(page.failure(cause, &format!("the TLS handshake failed: {why}")));
+        }
         Err(_) => return Err(page.failure(Cause::TcpTimeout, "the TLS handshake was not completed in time")),
     };
     let name = format!("{}[{}]:{}", host.as_str(), address.ip(), address.port());

@@ -225,6 +225,9 @@ fn servers_that_recurse_or_hand_over_the_zone() {
         let line = recursive(flags, text).line("example.org", "authority.open_recursion");
         assert!(line.starts_with(expected), "{flags} {text}: {line}");
     }
+    // Whoever fails to find out has not said for whom it looks.
+    let failed = recursive("ra rcode=2", "").line("example.org", "authority.open_recursion");
+    assert_eq!(failed, "unknown dns-servfail: the name server fails (SERVFAIL)");
     let transfer =
         well().reply(TWO, "example.org", AXFR, Ask::Transfer, "aa", "example.org SOA 7|example.org NS ns1.example.org");
     let said = "[ns2.example.net] «203.0.113.2 TYPE252 example.org aa»";

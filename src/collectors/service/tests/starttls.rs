@@ -30,6 +30,16 @@ async fn case_112_starttls_offered_and_negotiated_are_two_facts() {
 }
 
 #[tokio::test]
+async fn tls_does_not_come_first_where_it_never_came() {
+    // A port where TLS should come first speaks in the clear.
+    let found = probed(vec![plain(&[])], Protocol::Submissions, |_| {}, &settings()).await;
+    for path in ["auth.cleartext", "auth.before_tls", "smtp.keywords", "starttls.offered", "starttls.required"] {
+        let line = found.line(path);
+        assert!(line.starts_with("unknown tls-handshake: the TLS handshake failed: "), "{path}: {line}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_starttls_was_asked_for_it() {
     let found = found(plain(&[])).await;
     let whole = "«250-mx1.example.org\nS: 250-PIPELINING\nS: 250 SIZE 1000»";

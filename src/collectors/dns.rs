@@ -219,7 +219,7 @@ fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fac
             }
             match unknown {
                 Some(fact) if names.is_empty() => fact,
-                _ => context.present(names, span),
+                _ => context.present(names, span.or(rows.first().and_then(|row| row.host.from.span))),
             }
         }
         Err(missing) if missing.cause().is_none() => context.present(Vec::new(), missing.span),

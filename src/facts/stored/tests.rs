@@ -33,7 +33,7 @@ fn with(old: &str, new: &str) -> Vec<u8> {
     let text = text.replacen(old, new, 1);
     let at = text.find("{\"end\"").unwrap();
     let mut end: serde_json::Value = serde_json::from_str(&text[at..]).unwrap();
-    end["end"]["sha256"] = data_encoding::HEXLOWER.encode(&Sha256::digest(text[..at].as_bytes())).into();
+    end["end"]["sha256"] = data_encoding::HEXLOWER.encode(&Sha256::digest(&text.as_bytes()[..at])).into();
     format!("{}{end}\n", &text[..at]).into_bytes()
 }
 

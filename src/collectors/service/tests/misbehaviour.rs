@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Found, found, plain, probed, replies, secure};
+use super::{Found, found, plain, probed, secure};
 use crate::facts::service::Protocol;
 use crate::probes::testing::{self, Step, send, serve, settings};
 use crate::probes::{Endpoint, Settings};

@@ -219,6 +219,7 @@ pub struct EvaluateArgs {
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 #[command(
+    mut_arg("as_of", |arg| arg.help("Judge dates of both as of this day, UTC [default: the day of each run]")),
     after_help = "Both snapshots are judged by the same rules, each as of the day on which it was collected, or both as of \
 --as-of.
 

@@ -64,6 +64,8 @@ pub struct Side {
     pub not_judged_because: Option<String>,
     /// What the run says about itself, such as that it was interrupted.
     pub messages: Vec<String>,
+    /// What the options of the run left out, in words: what only one run looked at appears or vanishes for that reason.
+    pub left_out: Vec<String>,
 }
 
 /// What became of a finding. The words before the dash in the documentation are those of the report.

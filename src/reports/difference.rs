@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::str::FromStr;
 
 use super::{Context, escape, markdown, text};
-use crate::findings::difference::{Change, Difference, FactMove, FindingState};
+use crate::findings::difference::{Change, Difference, FactMove, FindingState, Side};
 
 /// The formats of a difference.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,26 +75,25 @@ pub fn render_difference(
     out.flush()
 }
 
-/// `2 new, 0 worse, 1 became unknown, …`: every change, then what stayed.
+/// `2 new, 0 worse, 3 fixed, 1 became unknown, 40 failing as before, …`: what is none is left out but for the first three.
 pub(super) fn words(difference: &Difference) -> String {
     let counts = &difference.counts;
-    let count = |change: Change, word: &str| format!("{} {word}", counts.of(change));
-    [
-        count(Change::New, "new"),
-        count(Change::Appeared, "new where nothing was judged before"),
-        count(Change::Worse, "worse"),
-        count(Change::BecameUnknown, "became unknown"),
-        count(Change::BecameKnown, "became known"),
-        count(Change::Better, "better"),
-        count(Change::Fixed, "fixed"),
-        count(Change::Gone, "no longer judged"),
-        format!("{} failing as before", counts.unchanged),
-        format!("{} still unknown", counts.still_unknown),
-        format!("{} good as before", counts.good),
-        format!("{} good and no longer judged", counts.no_longer_judged),
-        format!("{} good and judged for the first time", counts.newly_judged),
-    ]
-    .join(", ")
+    let always = [(Change::New, "new"), (Change::Worse, "worse"), (Change::Fixed, "fixed")];
+    let others = [
+        (counts.of(Change::Appeared), "new where nothing was judged before"),
+        (counts.of(Change::BecameUnknown), "became unknown"),
+        (counts.of(Change::BecameKnown), "became known"),
+        (counts.of(Change::Better), "better"),
+        (counts.of(Change::Gone), "no longer judged"),
+        (counts.unchanged, "failing as before"),
+        (counts.still_unknown, "still unknown"),
+        (counts.good, "good as before"),
+        (counts.no_longer_judged, "good before and not judged now"),
+        (counts.newly_judged, "good now and not judged before"),
+    ];
+    let always = always.into_iter().map(|(change, word)| (counts.of(change), word));
+    let others = others.into_iter().filter(|(count, _)| *count > 0);
+    always.chain(others).map(|(count, word)| format!("{count} {word}")).collect::<Vec<_>>().join(", ")
 }
 
 /// What the old and the new run were: `old: a.snapshot, collected on … by mailvet …, judged as of …, 3 targets`.
@@ -121,7 +120,7 @@ pub(super) fn policy(difference: &Difference) -> String {
     format!("both judged by profile {profile}; {packs}")
 }
 
-/// Why little follows from the comparison: nothing judged, runs that were interrupted.
+/// Why little follows from the comparison: nothing judged, runs that were interrupted or did not look at the same things.
 pub(super) fn cautions(difference: &Difference) -> Vec<String> {
     let mut cautions = Vec::new();
     for (word, side) in [("old", &difference.old), ("new", &difference.new)] {
@@ -129,6 +128,13 @@ pub(super) fn cautions(difference: &Difference) -> Vec<String> {
             cautions.push(format!("Nothing was judged in the {word} run: {why}"));
         }
         cautions.extend(side.messages.iter().map(|message| format!("About the {word} run: {message}")));
+    }
+    if difference.old.left_out != difference.new.left_out {
+        let words =
+            |side: &Side| if side.left_out.is_empty() { "nothing".to_owned() } else { side.left_out.join("; ") };
+        let (old, new) = (words(&difference.old), words(&difference.new));
+        cautions
+            .push(format!("The runs did not look at the same things; the old one left out: {old}; the new one: {new}"));
     }
     cautions
 }
@@ -158,13 +164,18 @@ pub(super) fn apart(difference: &Difference) -> [usize; 3] {
 /// What is counted and not shown, in one sentence; nothing when there is nothing.
 pub(super) fn apart_words(difference: &Difference) -> Option<String> {
     let [volatile, known, unknown] = apart(difference);
-    (volatile + known + unknown > 0).then(|| {
-        format!(
-            "Counted apart: {} that change by themselves, such as serial numbers; {} that became known; {} that became \
-             unknown.",
-            super::plural(volatile, "fact"),
-            super::plural(known, "fact"),
-            super::plural(unknown, "fact")
-        )
-    })
+    let counted = [
+        (
+            volatile,
+            "that changes by itself, such as a serial number",
+            "that change by themselves, such as serial numbers",
+        ),
+        (known, "that became known", "that became known"),
+        (unknown, "that became unknown", "that became unknown"),
+    ];
+    let counted = counted.into_iter().filter(|(count, _, _)| *count > 0);
+    let words: Vec<String> = counted
+        .map(|(count, one, many)| format!("{} {}", super::plural(count, "fact"), if count == 1 { one } else { many }))
+        .collect();
+    (!words.is_empty()).then(|| format!("Counted apart: {}.", words.join("; ")))
 }

@@ -184,7 +184,7 @@ impl Past {
                 place.clone_from(rule);
             }
         }
-        let row = |((kind, name), row): (&(Target, String), &Box<[Option<Verdict>]>)| {
+        let row = |(kind, name): &(Target, String), row: &[Option<Verdict>]| {
             let mut verdicts: BTreeMap<String, Vec<u32>> = BTreeMap::new();
             for (verdict, index) in row.iter().zip(0u32..) {
                 if let Some(verdict) = verdict {
@@ -207,7 +207,7 @@ impl Past {
         StoredHistory {
             date: self.date.to_string(),
             rules,
-            targets: self.targets.iter().map(row).collect(),
+            targets: self.targets.iter().map(|(target, verdicts)| row(target, verdicts)).collect(),
             findings: self.records.values().map(finding).collect(),
         }
     }

@@ -10,7 +10,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::policy::Severity;
-use crate::reports::Format;
+use crate::reports::{DifferenceFormat, Format};
 
 /// Judges e-mail infrastructure by rules written as data.
 #[derive(Debug, Parser)]
@@ -53,6 +53,8 @@ pub enum Command {
     Collect(Box<CollectArgs>),
     /// Judge a snapshot that `audit` or `collect` wrote, without any network
     Evaluate(Box<EvaluateArgs>),
+    /// Say what changed between two snapshots: findings, targets and facts
+    Diff(Box<DiffArgs>),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs
@@ -126,6 +128,8 @@ Examples:
     mailvet audit example.com
   Audit everything that the inventory declares, and keep the evidence:
     mailvet audit --inventory mailvet.yaml --snapshot audit.snapshot
+  Tell since when findings are there, and pass that on to the next run:
+    mailvet audit example.com --previous last.snapshot --snapshot this.snapshot
   Ask DNS only, through a resolver of your own:
     mailvet audit example.com --resolver 192.0.2.53 --no-probe
   Look at submission and IMAP on the mail exchangers too:
@@ -138,9 +142,12 @@ pub struct AuditArgs {
     /// How to look.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Also write everything that was seen to this file, for `mailvet evaluate`
+    /// Also write everything that was seen to this file, for `mailvet evaluate` and `mailvet diff`
     #[arg(long, value_name = "FILE", help_heading = "Report")]
     pub snapshot: Option<PathBuf>,
+    /// Snapshot of an earlier run: findings are told with the day since when they are there
+    #[arg(long, value_name = "SNAPSHOT", help_heading = "Report")]
+    pub previous: Option<PathBuf>,
     /// How to judge.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -191,6 +198,10 @@ pub struct EvaluateArgs {
     /// File that `audit --snapshot` or `collect` wrote
     #[arg(value_name = "SNAPSHOT")]
     pub snapshot: PathBuf,
+    /// Snapshot of an earlier run: findings are told with the day since when they are there [default: what the snapshot
+    /// itself holds of it]
+    #[arg(long, value_name = "SNAPSHOT", help_heading = "Report")]
+    pub previous: Option<PathBuf>,
     /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
@@ -203,6 +214,73 @@ pub struct EvaluateArgs {
     /// How to report.
     #[command(flatten)]
     pub report: ReportArgs,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+#[command(
+    mut_arg("as_of", |arg| arg.help("Judge dates of both as of this day, UTC [default: the day of each run]")),
+    after_help = "Both snapshots are judged by the same rules, each as of the day on which it was collected, or both as of \
+--as-of.
+
+Exit codes: 0 nothing new or worse; 1 something new or worse fails at or above --fail-on; 2 wrong usage or unreadable input; \
+3 nothing of that, but something can no longer be determined, a run was interrupted, or nothing was judged.
+
+Examples:
+  What changed since last week:
+    mailvet diff last-week.snapshot today.snapshot
+  The same for a merge request or an e-mail:
+    mailvet diff last-week.snapshot today.snapshot --format markdown"
+)]
+pub struct DiffArgs {
+    /// Snapshot of the earlier run
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Snapshot of the later run
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
+    #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
+    pub inventory: Option<PathBuf>,
+    /// Use no inventory, even if there is a mailvet.yaml
+    #[arg(long, conflicts_with = "inventory", help_heading = "Rules")]
+    pub no_inventory: bool,
+    /// How to judge.
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub report: DiffReportArgs,
+}
+
+/// How a difference is reported.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Report")]
+pub struct DiffReportArgs {
+    /// Format on standard output
+    #[arg(long, short, value_parser = difference_formats(), default_value = "text", value_name = "FORMAT")]
+    pub format: DifferenceFormat,
+    /// Also write a report to a file (repeatable), for example `markdown=diff.md`
+    #[arg(long, short, value_name = "FORMAT=FILE")]
+    pub output: Vec<String>,
+    /// Lowest severity whose new or worse failure makes the exit code 1
+    #[arg(long, value_enum, default_value_t = SeverityArg::Low, value_name = "SEVERITY")]
+    pub fail_on: SeverityArg,
+    /// Exit 0 whatever changed; wrong usage and unreadable input still exit 2
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Print at most this many entries of a section as text; 0 prints all
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub limit: usize,
+    /// Also print facts that change by themselves, and name every fact that became known or unknown
+    #[arg(long, short)]
+    pub verbose: bool,
+}
+
+/// Formats of a difference by their words.
+fn difference_formats() -> impl TypedValueParser<Value = DifferenceFormat> {
+    PossibleValuesParser::new(DifferenceFormat::ALL.iter().map(|format| format.as_str()))
+        .try_map(|word| word.parse::<DifferenceFormat>())
 }
 
 /// What a live run looks at.

@@ -13,8 +13,12 @@ mod assessment;
 use assessment::{blame, sample, span};
 use mailvet::diag::{Diagnostic, Files};
 use mailvet::facts::{Ignored, NotEvaluated};
+use mailvet::findings::difference::{
+    Change, ChangeCounts, Difference, FactChange, FactMove, FindingChange, FindingState, Side, TargetChanges,
+    TargetName,
+};
 use mailvet::findings::{Assessment, BlameValue, FilledRecord};
-use mailvet::reports::{Context, Format, render};
+use mailvet::reports::{Context, DifferenceFormat, Format, render, render_difference};
 
 /// One of everything: terminal, log commands, HTML, bidi, NUL, CDATA, formula, table, link, image, mention, addresses.
 const EVIL: &str = "\n::error::pwned \u{1b}[31m\u{9b}2J ##vso[task.x]y ##[error]z ##teamcity[q] <script>alert(1)</script> \
@@ -67,7 +71,104 @@ fn evil() -> (Files, Assessment) {
     coverage.ignored.push(Ignored { path: EVIL.into(), reason: EVIL.into() });
     coverage.not_evaluated.push(NotEvaluated { name: EVIL.into(), reason: EVIL.into(), span: None });
     coverage.diagnostics.push(Diagnostic::error("evil", EVIL));
+    assessment.history = Some(Box::new(evil_history(&assessment)));
     (files, assessment)
+}
+
+/// A past in which everything was otherwise, at hostile names that are gone now as well.
+fn evil_history(assessment: &Assessment) -> mailvet::findings::history::History {
+    let (_, mut earlier) = sample();
+    for (index, rule) in earlier.policy.rules.iter_mut().enumerate() {
+        rule.id = if index == 0 { format!("gone/{EVIL}") } else { rule.id.clone() };
+    }
+    for (target, twin) in earlier.targets.iter_mut().zip(&assessment.targets) {
+        target.name = twin.name.clone();
+        target.verdicts = vec![Some(mailvet::findings::Verdict::Fail); target.verdicts.len()].into();
+    }
+    earlier.targets[0].name = format!("gone{EVIL}");
+    let date = jiff::civil::date(2026, 10, 1);
+    let past = mailvet::engine::history::remember(None, &earlier, date);
+    mailvet::engine::history::history(past, assessment, assessment.as_of)
+}
+
+/// A difference in which every text is hostile.
+fn evil_difference() -> Difference {
+    let text = || EVIL.to_owned();
+    let state = || FindingState {
+        verdict: mailvet::findings::Verdict::Fail,
+        severity: mailvet::policy::Severity::High,
+        waived: true,
+        because: vec![text(); 3],
+    };
+    let target = || TargetName { kind: mailvet::facts::Target::Domain, name: text() };
+    let finding = |change| FindingChange {
+        fingerprint: text(),
+        change,
+        rule: text(),
+        title: text(),
+        severity: mailvet::policy::Severity::High,
+        target: target(),
+        before: Some(state()),
+        after: Some(state()),
+    };
+    let moves = [FactMove::Changed, FactMove::Added, FactMove::Removed, FactMove::BecameKnown, FactMove::BecameUnknown];
+    let fact = |change| FactChange {
+        path: text(),
+        title: text(),
+        change,
+        before: Some(text()),
+        after: Some("::error::y".repeat(30)),
+        cause: Some(mailvet::facts::Cause::DnsTimeout),
+        volatile: false,
+        remark: Some(text()),
+    };
+    let side = |left_out: &str| Side {
+        source: text(),
+        version: text(),
+        not_judged_because: Some(text()),
+        messages: vec![text()],
+        left_out: vec![text(), left_out.to_owned()],
+        ..Side::default()
+    };
+    Difference {
+        schema_version: 1,
+        version: text(),
+        profile: text(),
+        packs: Vec::new(),
+        old: side("old"),
+        new: side("new"),
+        counts: ChangeCounts::default(),
+        targets_appeared: vec![target()],
+        targets_vanished: vec![target()],
+        rules_appeared: vec![text()],
+        rules_gone: vec![text()],
+        findings: Change::ALL.map(finding).into(),
+        facts: vec![TargetChanges { target: target(), changes: moves.map(fact).into() }],
+    }
+}
+
+fn write_difference(format: DifferenceFormat) -> String {
+    let files = Files::default();
+    let mut out = Vec::new();
+    let context = Context { verbose: true, ..Context::new("1.0.0", &files) };
+    render_difference(format, &evil_difference(), &context, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_difference_lets_nothing_hostile_through() {
+    for format in DifferenceFormat::ALL {
+        let text = write_difference(*format);
+        let hostile = text.chars().find(|character| *character != '\n' && mailvet::diag::is_hostile(*character));
+        assert_eq!(hostile, None, "{format}");
+        for line in text.lines() {
+            assert!(!line.trim_start().starts_with("::"), "{format}: {line}");
+        }
+        for mark in ["##[", "##vso[", "##teamcity["] {
+            assert!(!text.contains(mark), "{format}: {mark}");
+        }
+    }
+    only_own_markup(&write_difference(DifferenceFormat::Markdown));
 }
 
 fn write(format: Format, verbose: bool) -> String {
@@ -124,7 +225,11 @@ fn annotations_have_exactly_the_properties_of_their_own() {
 
 #[test]
 fn markdown_has_no_markup_but_its_own() {
-    let text = write(Format::Markdown, false);
+    only_own_markup(&write(Format::Markdown, false));
+}
+
+/// Fails where Markdown has markup that mailvet did not write.
+fn only_own_markup(text: &str) {
     let mut prose = String::new();
     let mut fence: Option<String> = None;
     for line in text.lines() {
@@ -148,9 +253,18 @@ fn markdown_has_no_markup_but_its_own() {
     for raw in ["<", ">", "@", "http://", "https://", "www.", " [x]", "![", "](", "**bold", "_em_", " `tick"] {
         assert!(!rest.contains(raw), "{raw}: {}", rest.lines().find(|line| line.contains(raw)).unwrap());
     }
-    for line in rest.lines().filter(|line| line.starts_with('|')) {
+    // Every row has as many cells as the head of its table.
+    let mut head = None;
+    for line in rest.lines() {
         let cells = line.matches('|').count();
-        assert!(cells == 3 || cells == 4, "{line}");
+        match head {
+            _ if !line.starts_with('|') => head = None,
+            Some(expected) => assert_eq!(cells, expected, "{line}"),
+            None => {
+                assert!((3..=6).contains(&cells), "{line}");
+                head = Some(cells);
+            }
+        }
     }
 }
 

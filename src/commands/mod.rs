@@ -7,6 +7,7 @@ pub mod exit;
 
 mod check;
 mod completions;
+mod diff;
 mod evaluate;
 mod explain;
 mod init;
@@ -17,6 +18,7 @@ mod live;
 mod output;
 mod pack;
 mod schema;
+mod stored;
 
 use std::io::Write as _;
 
@@ -33,6 +35,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Audit(args) => live::audit(args),
         Command::Collect(args) => live::collect(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Diff(args) => diff::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Pack(command) => pack::run(command),
         Command::Schema(args) => schema::run(args),

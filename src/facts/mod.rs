@@ -15,6 +15,7 @@ pub mod document;
 pub mod domain;
 pub mod evidence;
 pub mod host;
+pub mod meaning;
 pub mod service;
 pub mod snapshot;
 pub mod stored;

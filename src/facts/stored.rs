@@ -1,7 +1,7 @@
 //! The snapshot as a file: JSON Lines, one line for each part, so that it is written and read as a stream.
 //!
 //! The first line is the header; then come targets with their facts, files (the texts that spans point into), raw
-//! artefacts and the coverage statement in any order; the last line counts them and holds a SHA-256 over all bytes before
+//! artefacts, the coverage statement and what an earlier run had found in any order; the last line counts them and holds a SHA-256 over all bytes before
 //! it, so that a file that was cut or changed is recognised. Ids of files are those of the run that wrote them, so that
 //! spans keep their meaning; ids without a line belonged to packs and waivers, which are no part of a snapshot.
 //!
@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::domain::Time;
 use super::evidence::base64_bytes;
-use super::{Artefact, ArtefactKind, Coverage, LiveCoverage, LiveMessage, TargetFacts};
+use super::{Artefact, ArtefactKind, Coverage, LiveCoverage, LiveMessage, Target, TargetFacts};
 use crate::diag::{Diagnostic, FileId, Files, Level, SourceFile, Span};
 
 /// Version of the format. It changes when a reader of the old one would misread the new one.
@@ -45,6 +45,8 @@ pub enum SnapshotLine {
     Evidence(StoredArtefact),
     /// What was looked at, and what was not.
     Coverage(StoredCoverage),
+    /// What the run before this one had found, when it was given.
+    History(StoredHistory),
     /// The last line: what the file holds.
     End(End),
 }
@@ -155,6 +157,58 @@ pub struct StoredMessage {
     pub code: LiveMessage,
     /// What is the matter.
     pub message: String,
+}
+
+/// What the run before the one that wrote the snapshot had found, so that findings are told with their history when the
+/// snapshot is judged again, and when the next run is compared with it. Words and dates are checked when it is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredHistory {
+    /// The day of that run, UTC, as `YYYY-MM-DD`.
+    pub date: String,
+    /// Ids of the rules that it was judged by.
+    pub rules: Vec<String>,
+    /// Every target with its verdicts.
+    pub targets: Vec<StoredVerdicts>,
+    /// Every finding that failed then or earlier.
+    pub findings: Vec<StoredFinding>,
+}
+
+/// The verdicts on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredVerdicts {
+    /// Kind of the target.
+    pub kind: Target,
+    /// Name of the target.
+    pub name: String,
+    /// Positions in `rules`, by verdict.
+    pub verdicts: BTreeMap<String, Vec<u32>>,
+}
+
+/// A finding that failed in an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredFinding {
+    /// Rule id.
+    pub rule: String,
+    /// Kind of the target.
+    pub kind: Target,
+    /// Name of the target.
+    pub target: String,
+    /// The day on which it was first seen to fail, as `YYYY-MM-DD`.
+    pub first_seen: String,
+    /// The day on which it was last seen to fail, as `YYYY-MM-DD`.
+    pub last_seen: String,
+    /// The day on which it was seen to be mended, as `YYYY-MM-DD`; missing while it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+    /// Whether it came back after it had been mended.
+    pub regressed: bool,
+    /// Whether a waiver covered it.
+    pub waived: bool,
+    /// Digest of what was observed, by which a changed finding is told from an unchanged one.
+    pub observed: String,
 }
 
 /// What a snapshot holds.
@@ -279,6 +333,14 @@ impl<W: Write> Writer<W> {
         self.write(&line(&SnapshotLine::Coverage(coverage))?)
     }
 
+    /// Adds what the run before had found.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn history(&mut self, history: StoredHistory) -> io::Result<()> {
+        self.write(&line(&SnapshotLine::History(history))?)
+    }
+
     /// Writes the last line and gives the writer back.
     ///
     /// # Errors
@@ -306,6 +368,8 @@ pub struct Checked {
     pub files: Files,
     /// What was looked at, and what was not.
     pub coverage: StoredCoverage,
+    /// What the run before had found, when it was given.
+    pub history: Option<StoredHistory>,
 }
 
 /// Reads a snapshot but its facts, and proves that it is whole.
@@ -373,6 +437,7 @@ struct Checking {
     /// Ids of artefacts by the file that renders them.
     artefacts: BTreeMap<FileId, String>,
     coverage: Option<StoredCoverage>,
+    history: Option<StoredHistory>,
     targets: u64,
 }
 
@@ -405,6 +470,11 @@ impl Checking {
                     return Err(line.wrong("there is a second coverage statement"));
                 }
             }
+            SnapshotLine::History(history) => {
+                if self.history.replace(history).is_some() {
+                    return Err(line.wrong("there is a second history"));
+                }
+            }
             SnapshotLine::Header(_) => return Err(line.wrong("there is a second header")),
             SnapshotLine::Target(_) => return Err(line.wrong("a target must not stand here")),
         }
@@ -427,7 +497,7 @@ impl Checking {
         let Some(coverage) = self.coverage else {
             return Err(SnapshotError::Changed("it has no coverage statement"));
         };
-        Ok(Checked { header, files: table(self.files)?, coverage })
+        Ok(Checked { header, files: table(self.files)?, coverage, history: self.history })
     }
 }
 

@@ -5,6 +5,7 @@
 //! because an assessment may have millions of findings, and are deterministic: there is no clock here. What each format
 //! leaves out by design is stated in the first lines of its file.
 
+pub mod difference;
 mod escape;
 mod explanation;
 mod github;
@@ -19,6 +20,8 @@ mod sarif;
 mod tally;
 mod text;
 
+pub use difference::{DifferenceFormat, render_difference};
+
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,6 +30,7 @@ use std::str::FromStr;
 
 use crate::diag::{Files, suggest};
 use crate::facts::LiveCoverage;
+use crate::findings::history::History;
 use crate::findings::{AssessedTarget, Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -311,6 +315,28 @@ fn live_sentence(live: &LiveCoverage) -> String {
         count(live.hosts, "host"),
         count(live.services, "service")
     )
+}
+
+/// What an earlier run says, in one sentence: `compared with the run of 2026-11-20: 1 new, 0 regressed, …`.
+fn history_sentence(history: &History) -> String {
+    let counts = &history.counts;
+    format!(
+        "compared with the run of {}: {} new, {} regressed, {} persisting, {} fixed, {} no longer judged",
+        history.past.date, counts.new, counts.regressed, counts.persisting, counts.fixed, counts.not_judged
+    )
+}
+
+/// Since when a failure is there: `first seen on 2026-11-01; regressed; unchanged`.
+fn seen_sentence(assessment: &Assessment, finding: &Finding<'_>) -> Option<String> {
+    let history = assessment.history.as_deref()?;
+    let state = history.baseline(finding).as_str();
+    Some(match history.record(finding) {
+        Some(record) if record.regressed => {
+            format!("first seen on {}, mended since and back; {state}", record.first_seen)
+        }
+        Some(record) => format!("first seen on {}; {state}", record.first_seen),
+        None => state.to_owned(),
+    })
 }
 
 /// `1 target`, `2 targets`.

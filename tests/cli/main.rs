@@ -16,6 +16,7 @@ mod bad_input;
 mod base;
 mod check;
 mod commands;
+mod diff;
 mod hostile;
 mod inventory;
 mod live;

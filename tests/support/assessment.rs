@@ -186,7 +186,8 @@ pub(crate) fn sample() -> (Files, Assessment) {
         WaiverNote { waiver: 1, target: "a.example.org".into(), state: WaiverState::Expired(21) },
         WaiverNote { waiver: 2, target: "b.example.org".into(), state: WaiverState::Unused },
     ];
-    (files, Assessment { policy, as_of: jiff::civil::date(2026, 11, 21), targets, coverage, waivers, base: None })
+    let as_of = jiff::civil::date(2026, 11, 21);
+    (files, Assessment { policy, as_of, targets, coverage, waivers, base: None, history: None })
 }
 
 /// The same outcome many times over: `count` targets that each fail one rule of each severity in turn.

@@ -17,10 +17,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail};
 
 use super::input::{self, LoadedInventory};
-use super::{check, exit, output};
+use super::{check, exit, output, stored};
 use crate::cli::{AuditArgs, CheckArgs, CollectArgs};
 use crate::diag::{FileId, Files};
-use crate::engine::Assembler;
+use crate::engine::{self, Assembler};
+use crate::facts::stored::Header;
+use crate::findings::history::Past;
 
 use run::{Collected, Judge};
 use store::Store;
@@ -39,15 +41,19 @@ pub(super) fn audit(args: &AuditArgs) -> anyhow::Result<u8> {
     let plan = plan::plan(&args.scope, &args.network, inventory.as_ref())?;
     let as_of = args.policy.as_of.unwrap_or_else(check::today);
     let home = inventory.as_ref().map(|loaded| loaded.path.clone());
-    let store = open(args.snapshot.as_deref(), &plan, home.as_deref())?;
+    let header = plan.header(home.as_deref().map(|path| path.to_string_lossy().replace('\\', "/")));
+    let date = stored::day(header.started)?;
+    let past = args.previous.as_deref().map(|path| stored::previous(path, &policy, date)).transpose()?;
+    let store = open(args.snapshot.as_deref(), header)?;
     let runtime = runtime()?;
     let judge = Judge { policy: policy.clone(), as_of };
     let job = run::Job { plan, inventory: inventory.map(|loaded| loaded.inventory), judge: Some(judge) };
     let mut collected = runtime.block_on(run::collect(job, files, store, args.report.quiet))?;
-    finish(&mut collected, |file| !of_policy.contains(&(file.0 as usize)))?;
+    finish(&mut collected, past.as_ref(), |file| !of_policy.contains(&(file.0 as usize)))?;
     let mut assembler = Assembler::new(policy, as_of);
     assembler.extend(collected.targets);
-    let assessment = assembler.finish(collected.coverage.coverage());
+    let mut assessment = assembler.finish(collected.coverage.coverage());
+    assessment.history = past.map(|past| Box::new(engine::history::history(past, &assessment, date)));
     output::write(&args.report, &assessment, &collected.files, home.as_deref())?;
     let code = output::exit_code(&args.report, &assessment, &[]);
     runtime.shutdown_background();
@@ -62,11 +68,12 @@ pub(super) fn collect(args: &CollectArgs) -> anyhow::Result<u8> {
     let inventory = input::inventory(&mut files, args.scope.inventory.as_deref(), args.scope.no_inventory)?;
     let plan = plan::plan(&args.scope, &args.network, inventory.as_ref())?;
     let home = inventory.as_ref().map(|loaded| loaded.path.clone());
-    let store = open(Some(&args.snapshot), &plan, home.as_deref())?;
+    let header = plan.header(home.as_deref().map(|path| path.to_string_lossy().replace('\\', "/")));
+    let store = open(Some(&args.snapshot), header)?;
     let runtime = runtime()?;
     let job = run::Job { plan, inventory: inventory.map(|loaded| loaded.inventory), judge: None };
     let mut collected = runtime.block_on(run::collect(job, files, store, args.quiet))?;
-    finish(&mut collected, |_| true)?;
+    finish(&mut collected, None, |_| true)?;
     runtime.shutdown_background();
     let complete = collected.coverage.messages.is_empty();
     for message in &collected.coverage.messages {
@@ -87,10 +94,12 @@ fn offline(args: &AuditArgs, inventory: Option<&LoadedInventory>) -> anyhow::Res
     if asks_network || !from_files {
         return Ok(None);
     }
-    if args.snapshot.is_some() {
-        bail!(
-            "--snapshot: the inventory says that DNS comes from files, so nothing is collected; name a domain or --resolver"
-        );
+    for (option, given) in [("--snapshot", args.snapshot.is_some()), ("--previous", args.previous.is_some())] {
+        if given {
+            bail!(
+                "{option}: the inventory says that DNS comes from files, so nothing is collected; name a domain or --resolver"
+            );
+        }
     }
     if !args.report.quiet {
         let _ = writeln!(
@@ -111,20 +120,19 @@ fn offline(args: &AuditArgs, inventory: Option<&LoadedInventory>) -> anyhow::Res
 }
 
 /// Opens the snapshot before the run, so that a path that cannot be written is told before a packet is sent.
-fn open(path: Option<&Path>, plan: &plan::Plan, home: Option<&Path>) -> anyhow::Result<Option<Store>> {
+fn open(path: Option<&Path>, header: Header) -> anyhow::Result<Option<Store>> {
     let Some(path) = path else { return Ok(None) };
-    let home = home.map(|path| path.to_string_lossy().replace('\\', "/"));
-    let store = Store::open(PathBuf::from(path), plan.header(home));
+    let store = Store::open(PathBuf::from(path), header);
     store.map(Some).with_context(|| format!("cannot write the snapshot {}", path.display()))
 }
 
-/// Completes the snapshot with the files that are part of it.
-fn finish(collected: &mut Collected, is_part: impl Fn(FileId) -> bool) -> anyhow::Result<()> {
+/// Completes the snapshot with the files that are part of it, and what the run before had found.
+fn finish(collected: &mut Collected, past: Option<&Past>, is_part: impl Fn(FileId) -> bool) -> anyhow::Result<()> {
     let Some(store) = collected.store.take() else { return Ok(()) };
     let path = store.path().to_owned();
     let artefacts = std::mem::take(&mut collected.artefacts);
     store
-        .finish(&collected.files, artefacts, collected.coverage.clone(), is_part)
+        .finish(&collected.files, artefacts, collected.coverage.clone(), past.map(Past::stored), is_part)
         .with_context(|| format!("cannot write the snapshot {}", path.display()))
 }
 

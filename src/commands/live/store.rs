@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diag::{FileId, Files};
 use crate::facts::Artefact;
-use crate::facts::stored::{Header, StoredCoverage, Writer};
+use crate::facts::stored::{Header, StoredCoverage, StoredHistory, Writer};
 
 /// A snapshot that is being written.
 pub(super) struct Store {
@@ -61,6 +61,7 @@ impl Store {
         files: &Files,
         artefacts: Vec<(FileId, Artefact)>,
         coverage: StoredCoverage,
+        history: Option<StoredHistory>,
         is_part: impl Fn(FileId) -> bool,
     ) -> io::Result<()> {
         self.artefacts(artefacts)?;
@@ -68,6 +69,9 @@ impl Store {
             self.writer.file(id, file)?;
         }
         self.writer.coverage(coverage)?;
+        if let Some(history) = history {
+            self.writer.history(history)?;
+        }
         drop(self.writer.finish()?);
         std::fs::rename(&self.partial.0, &self.path)
     }

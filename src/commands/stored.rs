@@ -1,0 +1,93 @@
+//! Runs that were stored: what `evaluate`, `diff` and `--previous` read, and how they judge it.
+//!
+//! [`stored_input`] is the one place that knows what a stored run looks like on disk.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, anyhow, bail};
+use jiff::civil::Date;
+
+use crate::diag::Files;
+use crate::engine::{self, Assembler};
+use crate::facts::domain::Time;
+use crate::facts::stored::{self, Header, StoredCoverage, StoredTarget};
+use crate::findings::Assessment;
+use crate::findings::history::Past;
+use crate::policy::Policy;
+
+/// A stored run, proven whole.
+pub(super) struct StoredInput {
+    path: PathBuf,
+    /// Who collected, when, and from where.
+    pub(super) header: Header,
+    /// The files that spans in its facts name by their ids.
+    pub(super) files: Files,
+    /// What was looked at, and what was not.
+    pub(super) coverage: StoredCoverage,
+    /// The day on which its collection started, UTC.
+    pub(super) date: Date,
+    /// What the run before it had found.
+    pub(super) past: Option<Past>,
+}
+
+/// Reads a stored run but its facts.
+pub(super) fn stored_input(path: &Path) -> anyhow::Result<StoredInput> {
+    let unusable = || format!("{} cannot be used", path.display());
+    let checked = stored::check(open(path)?).with_context(unusable)?;
+    let past = checked.history.as_ref().map(Past::from_stored).transpose().with_context(unusable)?;
+    let date = day(checked.header.started).with_context(unusable)?;
+    let stored::Checked { header, files, coverage, .. } = checked;
+    Ok(StoredInput { path: path.to_owned(), header, files, coverage, date, past })
+}
+
+impl StoredInput {
+    /// Hands over the targets with their facts, one by one.
+    pub(super) fn targets(&self, each: impl FnMut(StoredTarget)) -> anyhow::Result<()> {
+        stored::targets(open(&self.path)?, each).with_context(|| format!("{} cannot be used", self.path.display()))
+    }
+
+    /// Judges every target as of a date. `each` is given the facts before they are dropped.
+    pub(super) fn assess(
+        &self,
+        policy: &Policy,
+        as_of: Date,
+        mut each: impl FnMut(StoredTarget),
+    ) -> anyhow::Result<Assessment> {
+        let mut targets = Vec::new();
+        self.targets(|target| {
+            let (kind, facts) = (target.facts.kind(), target.facts.group());
+            targets.push(engine::assess_target(policy, kind, &target.name, target.anchor, facts, as_of));
+            each(target);
+        })?;
+        let mut assembler = Assembler::new(policy.clone(), as_of);
+        assembler.extend(targets);
+        Ok(assembler.finish(self.coverage.coverage()))
+    }
+}
+
+/// What an earlier run leaves for one that started on `today`, judged by the rules of now as of the earlier day.
+pub(super) fn previous(path: &Path, policy: &Policy, today: Date) -> anyhow::Result<Past> {
+    let input = stored_input(path).with_context(|| format!("--previous {}", path.display()))?;
+    if input.date > today {
+        bail!("--previous {}: it was collected on {}, after this run ({today})", path.display(), input.date);
+    }
+    let assessment = input.assess(policy, input.date, |_| ())?;
+    Ok(engine::history::remember(input.past.as_ref(), &assessment, input.date))
+}
+
+/// The day of a time, UTC.
+pub(super) fn day(time: Time) -> anyhow::Result<Date> {
+    let time = jiff::Timestamp::from_second(time.0).map_err(|_| anyhow!("the time of its start is out of range"))?;
+    Ok(time.to_zoned(jiff::tz::TimeZone::UTC).date())
+}
+
+fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
+    // Opening a pipe waits for a writer that may never come, and a snapshot is read twice.
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        bail!("cannot read {}: it is not a regular file", path.display());
+    }
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(BufReader::with_capacity(1 << 16, file))
+}

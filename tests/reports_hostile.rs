@@ -290,6 +290,22 @@ fn texts<'a>(value: &'a serde_json::Value, key: &'a str, visit: &mut impl FnMut(
     }
 }
 
+/// `tests/formats/run` gives these to the validators and readers that others wrote.
+#[test]
+fn reports_for_other_validators() {
+    let Ok(folder) = std::env::var("MAILVET_REPORTS") else {
+        println!("skipped: tests/formats/run sets MAILVET_REPORTS");
+        return;
+    };
+    for (name, (files, assessment)) in [("sample", sample()), ("hostile", evil())] {
+        for format in [Format::Csv, Format::Oscal, Format::Hdf, Format::Junit] {
+            let path = std::path::Path::new(&folder).join(format!("{name}.{format}"));
+            let context = Context { home: Some("mailvet.yaml"), ..Context::new("1.0.0", &files) };
+            render(format, &assessment, &context, &mut std::fs::File::create(path).unwrap()).unwrap();
+        }
+    }
+}
+
 #[test]
 fn long_values_are_cut_and_say_so() {
     for format in [

@@ -136,10 +136,14 @@ pub(super) fn csv(text: &str) -> String {
         }
         // Spreadsheets may trim what stands before the mark.
         begins = character == ';' || (begins && (character.is_whitespace() || character == '"'));
-        if character == '"' {
-            out.push('"');
+        match character {
+            '"' => out.push_str("\"\""),
+            // Sheets are stored as XML 1.0, which has no such characters: spreadsheets would drop them silently.
+            '\u{fffe}' | '\u{ffff}' => {
+                let _ = write!(out, "\\u{{{:x}}}", character as u32);
+            }
+            plain => out.push(plain),
         }
-        out.push(character);
     }
     out.push('"');
     out
@@ -312,6 +316,7 @@ mod tests {
             (csv, " \t@SUM(1)", "\" \\t@SUM(1)\""),
             (csv, "say \"hi\", -all", "\"say \"\"hi\"\", -all\""),
             (csv, "v=spf1;=cmd|x; -1", "\"v=spf1;'=cmd|x; '-1\""),
+            (csv, "\u{ffff}", "\"\\u{ffff}\""),
             (csv, "\"=1", "\"\"\"'=1\""),
             (
                 oscal,

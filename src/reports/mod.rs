@@ -5,16 +5,20 @@
 //! because an assessment may have millions of findings, and are deterministic: there is no clock here. What each format
 //! leaves out by design is stated in the first lines of its file.
 
+mod csv;
 pub mod difference;
 mod escape;
 mod explanation;
 mod github;
 mod gitlab;
+mod hdf;
+mod identity;
 mod json;
 mod jsonl;
 mod junit;
 mod markdown;
 pub mod model;
+mod oscal;
 mod place;
 mod sarif;
 mod tally;
@@ -57,6 +61,12 @@ pub enum Format {
     Github,
     /// GitLab Code Quality JSON.
     Gitlab,
+    /// CSV for spreadsheets.
+    Csv,
+    /// OSCAL assessment results.
+    Oscal,
+    /// Heimdall Data Format.
+    Hdf,
 }
 
 impl Format {
@@ -72,6 +82,9 @@ impl Format {
         Format::Markdown,
         Format::Github,
         Format::Gitlab,
+        Format::Csv,
+        Format::Oscal,
+        Format::Hdf,
     ];
 
     /// The word that users type.
@@ -87,6 +100,9 @@ impl Format {
             Format::Markdown => "markdown",
             Format::Github => "github",
             Format::Gitlab => "gitlab",
+            Format::Csv => "csv",
+            Format::Oscal => "oscal",
+            Format::Hdf => "hdf",
         }
     }
 }
@@ -176,6 +192,9 @@ pub fn render(format: Format, assessment: &Assessment, context: &Context<'_>, ou
         Format::Markdown => markdown::render(assessment, context, &mut out)?,
         Format::Github => github::render(assessment, context, &mut out)?,
         Format::Gitlab => gitlab::render(assessment, context, &mut out)?,
+        Format::Csv => csv::render(assessment, context, &mut out)?,
+        Format::Oscal => oscal::render(assessment, context, &mut out)?,
+        Format::Hdf => hdf::render(assessment, context, &mut out)?,
     }
     out.flush()
 }

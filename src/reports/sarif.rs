@@ -29,7 +29,7 @@ use super::model::Lazy;
 use super::place::{Evidence, Located, home, home_file, located, relative};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, Worst, entries, escape, is_notable, is_reported, plural, worst};
+use super::{Context, Key, Worst, entries, escape, identity, is_notable, is_reported, plural, worst};
 use crate::facts::Target;
 use crate::findings::history::{Baseline, Ended, History};
 use crate::findings::{Assessment, Finding, Verdict};
@@ -203,24 +203,7 @@ impl<'a> Writer<'a> {
     /// `mailvet/<profile>/<digest>`: everything before the last `/` is the category on GitHub. The digest follows from what
     /// was judged, by what, with which verdicts; a random id would make equal runs differ.
     fn automation_id(&self) -> String {
-        use sha2::{Digest, Sha256};
-        let mut hasher = Sha256::new();
-        hasher.update(self.assessment.as_of.to_string());
-        for pack in &self.assessment.policy.packs {
-            hasher.update([0x1e]);
-            hasher.update(&pack.sha256);
-        }
-        for target in &self.assessment.targets {
-            hasher.update([0x1e]);
-            hasher.update(target.kind.as_str());
-            hasher.update([0x1f]);
-            hasher.update(&target.name);
-            let verdicts: Vec<u8> =
-                target.verdicts.iter().map(|verdict| verdict.map_or(u8::MAX, |verdict| verdict as u8)).collect();
-            hasher.update([0x1f]);
-            hasher.update(&verdicts);
-        }
-        let digest = data_encoding::HEXLOWER.encode(&hasher.finalize()[..16]);
+        let digest = data_encoding::HEXLOWER.encode(&identity::of_run(self.assessment)[..16]);
         let profile =
             if self.assessment.policy.profile.is_empty() { "default" } else { &self.assessment.policy.profile };
         let profile = escape::uri_path(&escape::cut(profile, 100)).replace('/', "%2F");

@@ -208,5 +208,18 @@ pub(crate) fn findings(report: &Value) -> Vec<String> {
 }
 
 /// The words of the report formats.
-pub(crate) const FORMATS: [&str; 10] =
-    ["text", "json", "jsonl", "sarif", "sarif-github", "sarif-gitlab", "junit", "markdown", "github", "gitlab"];
+pub(crate) const FORMATS: [&str; 13] = [
+    "text",
+    "json",
+    "jsonl",
+    "sarif",
+    "sarif-github",
+    "sarif-gitlab",
+    "junit",
+    "markdown",
+    "github",
+    "gitlab",
+    "csv",
+    "oscal",
+    "hdf",
+];

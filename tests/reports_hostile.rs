@@ -37,6 +37,8 @@ fn evil() -> (Files, Assessment) {
         rule.title = format!("{index}{EVIL}");
         rule.why = EVIL.repeat(3);
         rule.fix.text = EVIL.to_owned();
+        rule.maps.insert("nist-800-53r5".to_owned(), vec!["SI-8".to_owned(), EVIL.to_owned()]);
+        rule.maps.insert(EVIL.to_owned(), vec![EVIL.to_owned()]);
         for reference in &mut rule.references {
             reference.title = EVIL.to_owned();
             reference.url = Some(format!("https://a/{EVIL}"));

@@ -16,6 +16,7 @@
 
 mod document;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use document::{
@@ -46,8 +47,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     let nothing = nothing.as_deref();
     let profiles = Lazy(|| {
         // Packs of rules, not of the policy: none of the rules may be lost, whatever the policy lists.
-        let packs: std::collections::BTreeSet<&PackRef> =
-            assessment.policy.rules.iter().map(|rule| &rule.pack).collect();
+        let packs: BTreeSet<&PackRef> = assessment.policy.rules.iter().map(|rule| &rule.pack).collect();
         let own = nothing.map(|why| writer.nothing_judged(why));
         own.into_iter().map(Either::Own).chain(packs.into_iter().map(|pack| Either::Pack(&writer, pack)))
     });
@@ -139,7 +139,7 @@ impl<'a> Writer<'a> {
             controls: vec![Control {
                 id: "mailvet/nothing-judged".to_owned(),
                 title: message.clone(),
-                desc: message,
+                desc: Some(message),
                 descriptions: Vec::new(),
                 impact: impact(Severity::High),
                 refs: Vec::new(),
@@ -160,23 +160,28 @@ impl<'a> Writer<'a> {
         let descriptions = if asks_for_attention { descriptions(finding) } else { Vec::new() };
         let refs = rule.references.iter().filter(|_| asks_for_attention);
         let place = finding.span().and_then(|span| place(self.context, span));
+        let id = format!("{} {target}", hdf(&rule.id));
+        let texts = |ids: &Vec<String>| ids.iter().map(|id| hdf(id)).collect();
+        let controls: BTreeMap<String, Vec<String>> =
+            rule.maps.iter().map(|(framework, ids)| (hdf(framework), texts(ids))).collect();
         Control {
-            id: format!("{} {target}", hdf(&rule.id)),
-            title: format!("{}: {target}", hdf(&rule.title)),
-            desc: hdf(&rule.why),
+            id: id.clone(),
+            // A title says what is wrong, which would be untrue of what passes.
+            title: if asks_for_attention { format!("{}: {target}", hdf(&rule.title)) } else { id.clone() },
+            desc: asks_for_attention.then(|| hdf(&rule.why)),
             descriptions,
             impact: if applies { impact(finding.severity()) } else { 0.0 },
             refs: refs.map(|reference| Reference { text: hdf(&reference.title) }).collect(),
             tags: Tags {
-                nist: rule.maps.get(NIST).map(Vec::as_slice).unwrap_or_default(),
-                rule: &rule.id,
+                nist: controls.get(NIST).cloned().unwrap_or_default(),
+                rule: hdf(&rule.id),
                 severity: finding.severity().as_str(),
                 verdict: finding.verdict.as_str(),
                 target: target.clone(),
                 target_kind: finding.target.kind.as_str(),
                 fingerprint: finding.fingerprint(),
                 evidence: Evidence::of(self.context, finding).map(|evidence| evidence.id),
-                controls: (!rule.maps.is_empty()).then_some(&rule.maps),
+                controls,
             },
             source_location: SourceLocation {
                 path: place.as_ref().map(|place| hdf(&place.file)),

@@ -64,7 +64,8 @@ pub(super) struct Profile<Controls> {
 pub(super) struct Control<'a> {
     pub(super) id: String,
     pub(super) title: String,
-    pub(super) desc: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) desc: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) descriptions: Vec<Description>,
     pub(super) impact: f64,
@@ -91,9 +92,9 @@ pub(super) struct Reference {
 /// Tags are free; Heimdall reads `nist` and `severity`.
 #[derive(Default, Serialize)]
 pub(super) struct Tags<'a> {
-    pub(super) nist: &'a [String],
+    pub(super) nist: Vec<String>,
     pub(super) severity: &'a str,
-    pub(super) rule: &'a str,
+    pub(super) rule: String,
     pub(super) verdict: &'a str,
     pub(super) target_kind: &'a str,
     pub(super) target: String,
@@ -101,8 +102,8 @@ pub(super) struct Tags<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) evidence: Option<String>,
     /// Identifiers of every framework.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) controls: Option<&'a BTreeMap<String, Vec<String>>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) controls: BTreeMap<String, Vec<String>>,
 }
 
 #[derive(Default, Serialize)]

@@ -142,13 +142,18 @@ fn targets(args: &ReportArgs) -> anyhow::Result<Vec<Target>> {
         .collect()
 }
 
-/// Writes beside the target first and renames, so that a report is complete or not there.
+/// Writes beside the target first and renames, so that a report is complete or not there. What is there and is no file, such
+/// as `/dev/null` or a pipe, is written into, never replaced.
 pub(super) fn write_file(
     path: &Path,
     render: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;
+    }
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+        return render(&mut out).and_then(|()| out.flush());
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

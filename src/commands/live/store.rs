@@ -27,8 +27,11 @@ impl Drop for Partial {
 }
 
 impl Store {
-    /// Creates the file and writes the header.
+    /// Creates the file and writes the header. What is there and is no file, such as a device, is not replaced.
     pub(super) fn open(path: PathBuf, header: Header) -> io::Result<Store> {
+        if path.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(io::Error::other("it is there already and is no file"));
+        }
         if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(parent)?;
         }

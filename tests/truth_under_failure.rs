@@ -65,8 +65,8 @@ fn end(mut wrong: Vec<String>) {
 /// Verdicts that a failure justifies, because it is what the rule is about:
 /// - Senders that use DANE do not deliver to a host whose TLSA records end in SERVFAIL (RFC 7672 section 2.1.1).
 /// - A name server that refuses to speak of the zone that is delegated to it is lame (RFC 1912 section 2.8), and one that
-///   refuses to look up foreign names is not open to recursion (RFC 5358 section 4). Both were asked themselves, and the
-///   refusal is their answer; that of a resolver is none.
+///   refuses to look up foreign names or to hand over the zone is not open to that (RFC 5358 section 4, RFC 5936
+///   section 2.2.1). They were asked themselves, and the refusal is their answer; that of a resolver is none.
 fn is_about_failure(failing: Failing, asked: Option<&Asked>, rule: &str, verdict: Verdict) -> bool {
     let of_type = |rtype| asked.is_none_or(|asked| u16::from(asked.rtype) == rtype);
     match (rule, failing, verdict) {
@@ -75,6 +75,7 @@ fn is_about_failure(failing: Failing, asked: Option<&Asked>, rule: &str, verdict
             of_type(6) && asked.is_none_or(|asked| !asked.recursion)
         }
         ("dns-health/ns-open-recursion", Failing::Refused, Verdict::Pass) => of_type(1),
+        ("dns-health/ns-open-transfer", Failing::Refused, Verdict::Pass) => of_type(252),
         _ => false,
     }
 }

@@ -24,6 +24,7 @@ pub mod engine;
 pub mod findings;
 pub mod policy;
 
+pub mod bundle;
 pub mod reports;
 pub mod schema;
 

@@ -13,10 +13,13 @@ mod init;
 mod input;
 mod jail;
 mod judge;
+mod keep;
 mod live;
 mod output;
 mod pack;
 mod schema;
+mod store;
+mod verify;
 
 use std::io::Write as _;
 
@@ -33,6 +36,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Audit(args) => live::audit(args),
         Command::Collect(args) => live::collect(args),
         Command::Evaluate(args) => evaluate::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Pack(command) => pack::run(command),
         Command::Schema(args) => schema::run(args),

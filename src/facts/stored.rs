@@ -19,8 +19,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::domain::Time;
 use super::evidence::base64_bytes;
-use super::{Artefact, ArtefactKind, Coverage, LiveCoverage, LiveMessage, TargetFacts};
-use crate::diag::{Diagnostic, FileId, Files, Level, SourceFile, Span};
+use super::{
+    Artefact, ArtefactKind, Coverage, Ignored, LiveCoverage, LiveMessage, NotEvaluated, SourceRead, TargetFacts,
+};
+use crate::diag::{Diagnostic, FileId, Files, Level, SourceFile, Span, stored_code};
 
 /// Version of the format. It changes when a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
@@ -139,10 +141,63 @@ pub struct StoredArtefact {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoredCoverage {
-    /// What was asked on the network.
-    pub live: LiveCoverage,
+    /// What was asked on the network; absent for a run that read files only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveCoverage>,
     /// Messages of the run about itself.
     pub messages: Vec<StoredMessage>,
+    /// What was read from files; absent for a run that asked the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<StoredSources>,
+}
+
+/// What was read from files, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredSources {
+    /// Files and zones that were read.
+    pub sources: Vec<SourceRead>,
+    /// Files that were found and not read as DNS data.
+    pub ignored: Vec<Ignored>,
+    /// Names whose records are not known from the files.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Messages about the sources.
+    pub diagnostics: Vec<StoredDiagnostic>,
+}
+
+/// A message about a place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredDiagnostic {
+    /// How much it matters.
+    pub level: Level,
+    /// Kind of message.
+    pub code: String,
+    /// What is the matter.
+    pub message: String,
+    /// The characters it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
+    /// A few words beside these characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl From<&Diagnostic> for StoredDiagnostic {
+    fn from(item: &Diagnostic) -> Self {
+        let Diagnostic { level, code, message, span, label, help } = item.clone();
+        StoredDiagnostic { level, code: code.to_owned(), message, span, label, help }
+    }
+}
+
+impl From<&StoredDiagnostic> for Diagnostic {
+    fn from(item: &StoredDiagnostic) -> Self {
+        let StoredDiagnostic { level, code, message, span, label, help } = item.clone();
+        Diagnostic { level, code: stored_code(&code), message, span, label, help }
+    }
 }
 
 /// A message of a run about itself.
@@ -175,11 +230,26 @@ impl StoredCoverage {
     /// The coverage statement as the engine takes it.
     pub fn coverage(&self) -> Coverage {
         let diagnostic = |item: &StoredMessage| Diagnostic::new(item.level, item.code.as_str(), item.message.as_str());
+        let files = self.files.clone().unwrap_or_default();
+        let of_files = files.diagnostics.iter().map(Diagnostic::from);
         Coverage {
-            diagnostics: self.messages.iter().map(diagnostic).collect(),
-            live: Some(Box::new(self.live.clone())),
-            ..Coverage::default()
+            sources: files.sources,
+            ignored: files.ignored,
+            not_evaluated: files.not_evaluated,
+            diagnostics: self.messages.iter().map(diagnostic).chain(of_files).collect(),
+            live: self.live.clone().map(Box::new),
         }
+    }
+
+    /// The coverage statement of a run that read files only.
+    pub fn of_files(coverage: &Coverage) -> StoredCoverage {
+        let files = StoredSources {
+            sources: coverage.sources.clone(),
+            ignored: coverage.ignored.clone(),
+            not_evaluated: coverage.not_evaluated.clone(),
+            diagnostics: coverage.diagnostics.iter().map(StoredDiagnostic::from).collect(),
+        };
+        StoredCoverage { live: None, messages: Vec::new(), files: Some(files) }
     }
 }
 
@@ -271,6 +341,29 @@ impl<W: Write> Writer<W> {
         self.write(&line(&SnapshotLine::File(StoredFile { id, path: file.path.clone(), text, base64, evidence }))?)
     }
 
+    /// Adds a line that [`salvage`] has found whole in a snapshot that was not finished.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn salvaged(&mut self, line: &Salvaged<'_>) -> io::Result<()> {
+        let (count, bytes) = match line {
+            Salvaged::Target(_, bytes) => (&mut self.end.targets, bytes),
+            Salvaged::File(_, bytes) => (&mut self.end.files, bytes),
+            Salvaged::Evidence(bytes) => (&mut self.end.evidence, bytes),
+        };
+        *count += 1;
+        self.write(bytes)
+    }
+
+    /// Hands what is written on to the system, and gives the file behind the writer.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn flush(&mut self) -> io::Result<&mut W> {
+        self.out.flush()?;
+        Ok(&mut self.out)
+    }
+
     /// Adds the coverage statement.
     ///
     /// # Errors
@@ -344,6 +437,74 @@ pub fn targets(input: impl BufRead, mut each: impl FnMut(StoredTarget)) -> Resul
             match line.parse()? {
                 SnapshotLine::Target(target) => each(target),
                 _ => return Err(line.wrong("this is no target")),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A whole line of a snapshot that was not finished.
+#[derive(Debug)]
+pub enum Salvaged<'a> {
+    /// A target, and its line.
+    Target(Box<StoredTarget>, &'a [u8]),
+    /// The id of a file, and its line.
+    File(FileId, &'a [u8]),
+    /// The line of an artefact.
+    Evidence(&'a [u8]),
+}
+
+/// What can be used of a snapshot that was not finished.
+#[derive(Debug)]
+pub struct Partial {
+    /// The header.
+    pub header: Header,
+    /// The files so far.
+    pub files: Files,
+}
+
+/// Reads a snapshot that was not finished, up to its last whole line. Its writer puts files before the targets that point
+/// into them, so that what is whole can be used.
+///
+/// # Errors
+/// The header cannot be read, or `each` failed.
+pub fn salvage(
+    input: impl BufRead,
+    mut each: impl FnMut(Salvaged<'_>) -> io::Result<()>,
+) -> Result<Partial, SnapshotError> {
+    let mut lines = Lines::new(input);
+    let header = header(&mut lines)?;
+    let mut files = BTreeMap::new();
+    while let Ok(Some(line)) = lines.next() {
+        match line.parse() {
+            Ok(SnapshotLine::Target(target)) => each(Salvaged::Target(Box::new(target), &line.bytes))?,
+            Ok(SnapshotLine::File(file)) => {
+                each(Salvaged::File(file.id, &line.bytes))?;
+                files.insert(file.id, file);
+            }
+            Ok(SnapshotLine::Evidence(_)) => each(Salvaged::Evidence(&line.bytes))?,
+            // The end of a run that was killed before its bundle was sealed; both lines are written anew.
+            Ok(SnapshotLine::Coverage(_) | SnapshotLine::End(_)) => {}
+            Ok(SnapshotLine::Header(_)) | Err(_) => break,
+        }
+    }
+    Ok(Partial { header, files: table(files)? })
+}
+
+/// Hands over the raw artefacts of a snapshot, one by one.
+///
+/// # Errors
+/// A line that cannot be read, or `each` failed.
+pub fn artefacts(
+    input: impl BufRead,
+    mut each: impl FnMut(StoredArtefact) -> Result<(), SnapshotError>,
+) -> Result<(), SnapshotError> {
+    let mut lines = Lines::new(input);
+    while let Some(line) = lines.next()? {
+        if line.kind() == Some("evidence") {
+            match line.parse()? {
+                SnapshotLine::Evidence(artefact) => each(artefact)?,
+                _ => return Err(line.wrong("this is no artefact")),
             }
         }
     }

@@ -43,6 +43,8 @@ pub enum What {
     Added,
     /// It is missing.
     Removed,
+    /// It is there, and not from whom it should be.
+    Untrusted,
 }
 
 impl fmt::Display for What {
@@ -51,13 +53,14 @@ impl fmt::Display for What {
             What::Changed => "changed",
             What::Added => "added",
             What::Removed => "removed",
+            What::Untrusted => "untrusted",
         })
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<8} {}: {}", self.what, self.path, self.note)
+        write!(f, "{:<9} {}: {}", self.what, self.path, self.note)
     }
 }
 
@@ -268,13 +271,13 @@ impl Verifying<'_> {
             }
         }
         if keys.is_some() && !self.names.contains(SIGNATURE) {
-            self.problem(SIGNATURE, What::Removed, "a key was given, and there is no signature");
+            self.problem(SIGNATURE, What::Untrusted, "a key was given, and there is no signature");
         }
         let signer = self.signer(promised.as_ref());
         let trusted = keys.map(|keys| signer.as_ref().is_some_and(|signer| keys.contains(signer)));
         if let (Some(signer), Some(false)) = (&signer, trusted) {
             let note = format!("its key is {}, which was not given", signer.fingerprint());
-            self.problem(SIGNATURE, What::Changed, note);
+            self.problem(SIGNATURE, What::Untrusted, note);
         }
         self.statement(promised.as_ref().or(signer.as_ref()), record.as_ref());
         (signer, trusted)
@@ -307,6 +310,7 @@ impl Verifying<'_> {
         let files: Vec<(&str, Vec<u8>)> =
             [MANIFEST, TAG_MANIFEST].into_iter().filter_map(|name| Some((name, self.read(name)?))).collect();
         let subjects: Vec<(&str, &[u8])> = files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect();
+        let record = record.filter(|_| !self.problems.contains_key(RECORD));
         let Err(note) = dsse::verify(&envelope, key, &subjects, record) else { return };
         if !self.problems.contains_key(MANIFEST) && !self.problems.contains_key(TAG_MANIFEST) {
             self.problem(STATEMENT, What::Changed, note);

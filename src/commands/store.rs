@@ -160,8 +160,13 @@ impl Store {
     /// Adds a target, as a line, after the files that it points into.
     pub(super) fn target_with_files(&mut self, line: Vec<u8>, recorder: &Recorder) -> io::Result<()> {
         self.waiting.push(line);
+        self.write_due(recorder)
+    }
+
+    /// Writes what has waited long enough; to be called now and then while nothing is added.
+    pub(super) fn write_due(&mut self, recorder: &Recorder) -> io::Result<()> {
         let (count, time) = FLUSH;
-        if self.waiting.len() < count && self.flushed.elapsed() < time {
+        if self.waiting.is_empty() || (self.waiting.len() < count && self.flushed.elapsed() < time) {
             return Ok(());
         }
         // The artefacts are taken first: each belongs to a file that is filled by then.

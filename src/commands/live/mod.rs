@@ -24,7 +24,7 @@ use super::{check, exit, output};
 use crate::bundle;
 use crate::bundle::ssh::SigningKey;
 use crate::cli::{AuditArgs, CheckArgs, Cli, CollectArgs, Command, NetworkArgs, OutArgs, ScopeArgs};
-use crate::diag::Files;
+use crate::diag::{Files, SourceFile};
 use crate::engine::Assembler;
 use crate::findings::Assessment;
 
@@ -128,17 +128,23 @@ impl Setup {
         let mut files = root.and_then(|root| store::unfinished(&root.join(bundle::SNAPSHOT))).unwrap_or_default();
         let salvaged = files.len();
         let inventory = input::inventory(&mut files, scope.inventory.as_deref(), scope.no_inventory)?;
-        let before = files.iter().take(salvaged).map(|(_, file)| file).filter(|file| file.evidence.is_none());
-        for old in before.filter(|file| !file.path.is_empty()) {
-            let mut read = files.iter().skip(salvaged).map(|(_, file)| file);
-            if !read.any(|new| new.path == old.path && new.bytes == old.bytes) {
-                bail!("{} is not as it was when the run started, so the run cannot be gone on with", old.path);
-            }
-        }
         Ok(Setup { files, salvaged, inventory, of_policy: 0..0, key })
     }
 
+    /// What an unfinished run has looked at fits the inventory that it had, and no other.
+    fn check_unchanged(&self) -> anyhow::Result<()> {
+        let Some(path) = self.inventory.as_ref().map(|loaded| loaded.path.to_string_lossy()) else { return Ok(()) };
+        let of_that_path = |file: &&SourceFile| file.evidence.is_none() && file.path == path;
+        let files = || self.files.iter().map(|(_, file)| file);
+        let now = files().skip(self.salvaged).find(of_that_path);
+        if files().take(self.salvaged).filter(of_that_path).any(|old| now.is_none_or(|now| now.bytes != old.bytes)) {
+            bail!("{path} is not as it was when the run started, so the run cannot be gone on with");
+        }
+        Ok(())
+    }
+
     fn run(self, scope: &ScopeArgs, network: &NetworkArgs, judge: Option<Judge>) -> anyhow::Result<Run> {
+        self.check_unchanged()?;
         let plan = plan::plan(scope, network, self.inventory.as_ref())?;
         Ok(Run { setup: self, plan, judge, kept: Kept::default(), keep: None, store: None })
     }

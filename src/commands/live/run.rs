@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
@@ -31,6 +32,9 @@ use crate::policy::Policy;
 use crate::probes::https::{PolicyFetch, fetch_policy};
 use crate::probes::{self, ServiceProbe};
 use crate::sources::{Live, Outcome, RData, RecordSource, RecordType, live};
+
+/// How often is looked whether something is due to be written while nothing happens.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a run is for.
 pub(super) struct Job {
@@ -386,6 +390,7 @@ impl Hub {
         let (sender, mut seen) = mpsc::unbounded_channel();
         let mut items = items.into_iter();
         let mut tasks = JoinSet::new();
+        let mut tick = tokio::time::interval(TICK);
         loop {
             while tasks.len() < self.run.job.plan.concurrency && !self.interrupt.is_set() {
                 let Some(item) = items.next() else { break };
@@ -393,6 +398,9 @@ impl Hub {
             }
             tokio::select! {
                 () = self.interrupt.wait() => break,
+                _ = tick.tick() => if let Some(store) = &mut self.store {
+                    store.write_due(&self.run.recorder)?;
+                },
                 Some(found) = seen.recv() => self.take(found)?,
                 ended = tasks.join_next() => match ended {
                     Some(ended) => self.defect |= ended.is_err_and(|error| error.is_panic()),

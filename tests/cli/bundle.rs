@@ -448,7 +448,7 @@ fn going_on_looks_only_at_what_is_missing() {
     let report: Value = serde_json::from_slice(&fs::read(moved.join("data/results.json")).unwrap()).unwrap();
     let names: Vec<&str> =
         report["targets"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["example.org", "silent.example.org"]);
+    assert_eq!(names, ["example.org", "silent.example.org", "mx1.example.org[127.0.0.1]"]);
     assert_eq!(report["coverage"]["live"]["domains"], 2);
     let again = folder.run(&["evaluate", "moved"]);
     assert!(again.err.contains("byte-identical"), "{}", again.err);

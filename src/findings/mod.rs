@@ -213,6 +213,14 @@ pub struct Finding<'a> {
     pub detail: Option<&'a Detail>,
 }
 
+impl AssessedTarget {
+    /// Every place that the verdicts and their details point at.
+    pub fn spans(&self) -> impl Iterator<Item = Span> {
+        let blamed = self.details.iter().flat_map(|detail| detail.blame.iter().chain(&detail.also));
+        self.anchor.into_iter().chain(blamed.filter_map(|blame| blame.span))
+    }
+}
+
 impl Assessment {
     /// All findings: targets in order, rules in order within a target.
     pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {

@@ -169,6 +169,10 @@ pub(super) struct SafeJson<F>(pub(super) F);
 
 impl<F: Formatter> Formatter for SafeJson<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // Nearly every text is plain ASCII, which is told byte by byte.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'#') {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut written = 0;
         let mut previous = ' ';
         for (at, character) in fragment.char_indices() {

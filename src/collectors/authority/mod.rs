@@ -360,6 +360,11 @@ fn recursion(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> 
         return Missing::absent(Proof::NotStated, None).fact(context.method);
     };
     match context.source.ask(address, &foreign, RecordType::A, Ask::Recursive) {
+        // A resolver that could not find out has not said whether it does so for strangers.
+        Ok(reply) if reply.rcode == 2 => {
+            Missing::unknown(Cause::DnsServfail, "the name server fails (SERVFAIL)", Some(reply.span))
+                .fact(context.method)
+        }
         // A referral or an empty answer is no recursion, whatever the RA bit says.
         Ok(reply) => {
             let found = reply.answers.iter().any(|record| matches!(record.data, RData::A(..) | RData::Cname(..)));

@@ -31,6 +31,7 @@ use crate::mail::Name;
 use crate::policy::Policy;
 use crate::probes::https::{PolicyFetch, fetch_policy};
 use crate::probes::{self, ServiceProbe};
+use crate::sources::live::{Settled, Used};
 use crate::sources::{Live, Outcome, RData, RecordSource, RecordType, live};
 
 /// How often is looked whether something is due to be written while nothing happens.
@@ -168,9 +169,10 @@ struct Finished {
 type Sender = mpsc::UnboundedSender<Seen>;
 
 impl Run {
-    /// Runs a collector until no answer is missing, and gives the facts of that round.
-    async fn settle<T>(&self, collect: impl Fn(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> T {
-        live::settle(&self.live, |view| collect(&self.context(view, fetches))).await.value
+    /// Runs a collector until no answer is missing, and gives the facts of that round. The texts that they point at are
+    /// kept until the result is dropped: after the target was judged.
+    async fn settle<T>(&self, collect: impl Fn(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> Settled<T> {
+        live::settle(&self.live, |view| collect(&self.context(view, fetches))).await
     }
 
     /// What a collector needs for one round. Nothing is remembered from one round to the next, because answers change.
@@ -186,31 +188,33 @@ impl Run {
         }
     }
 
-    /// Judges a target and writes its line; its facts end here.
-    fn finished(&self, name: &str, anchor: Option<Span>, facts: TargetFacts) -> Finished {
+    /// Judges a target and writes its line; its facts end here, and with them the texts that no finding quotes.
+    fn finished(&self, name: &str, anchor: Option<Span>, (facts, _used): (TargetFacts, Used)) -> Finished {
         let judged = self.job.judge.as_ref().map(|judge| judge.assess(name, anchor, &facts));
+        self.recorder.quote(judged.iter().flat_map(AssessedTarget::spans).map(|span| span.file));
         let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts })).ok();
         Finished { name: name.to_owned(), judged, line: self.stores.then(stored).flatten() }
     }
 
     /// Looks at one domain.
     async fn domain(self: Arc<Self>, (name, anchor): Domain, seen: Sender) {
-        let mut facts = self.settle(|context| collectors::domain(context, &name), &[]).await;
-        if self.job.plan.probes && facts.mta_sts.valid.observed.present() == Some(&true) {
+        let mut settled = self.settle(|context| collectors::domain(context, &name), &[]).await;
+        if self.job.plan.probes && settled.value.mta_sts.valid.observed.present() == Some(&true) {
             let fetches: Vec<PolicyFetch> = self.policy(&name).await.into_iter().collect();
             if !fetches.is_empty() {
-                facts = self.settle(|context| collectors::domain(context, &name), &fetches).await;
+                settled = self.settle(|context| collectors::domain(context, &name), &fetches).await;
             }
         }
-        let exchangers = targets::exchangers(&name, &facts);
-        let finished = self.finished(name.as_str(), anchor, TargetFacts::Domain(Box::new(facts)));
+        let exchangers = targets::exchangers(&name, &settled.value);
+        let facts = TargetFacts::Domain(Box::new(settled.value));
+        let finished = self.finished(name.as_str(), anchor, (facts, settled.used));
         let _ = seen.send(Seen::Domain(finished, exchangers));
     }
 
     /// Fetches the MTA-STS policy of a domain, where its policy host has an address (RFC 8461 section 3.3).
     async fn policy(&self, domain: &Name) -> Option<PolicyFetch> {
         let host = domain.child("mta-sts").ok()?;
-        let addresses = self.settle(|context| addresses(context.source, &host), &[]).await.ok()?;
+        let addresses = self.settle(|context| addresses(context.source, &host), &[]).await.value.ok()?;
         let plan = &self.job.plan;
         let usable = addresses.into_iter().filter(|address| plan.family.holds(*address));
         let usable: Vec<SocketAddr> = usable.map(|address| SocketAddr::new(address, plan.https_port)).collect();
@@ -222,7 +226,7 @@ impl Run {
 
     /// Finds the addresses of a host that the inventory declares without them.
     async fn resolve(self: Arc<Self>, host: Name, seen: Sender) {
-        let found = self.settle(|context| addresses(context.source, &host), &[]).await;
+        let found = self.settle(|context| addresses(context.source, &host), &[]).await.value;
         let _ = seen.send(Seen::Addresses(Exchanger { domain: None, host, addresses: found }));
     }
 
@@ -233,9 +237,10 @@ impl Run {
             services.into_iter().map(|service| Arc::clone(&self).service(service, seen.clone())).collect();
         let hosts = async {
             for input in &hosts {
-                let facts = self.settle(|context| collectors::host(context, input), &[]).await;
+                let settled = self.settle(|context| collectors::host(context, input), &[]).await;
                 let anchor = self.anchor(input.host.as_ref());
-                let finished = self.finished(&input.name(), anchor, TargetFacts::Host(Box::new(facts)));
+                let facts = TargetFacts::Host(Box::new(settled.value));
+                let finished = self.finished(&input.name(), anchor, (facts, settled.used));
                 let _ = seen.send(Seen::Host(finished));
             }
         };
@@ -255,9 +260,10 @@ impl Run {
             return;
         }
         let reached = failure.is_none();
-        let facts = self.settle(|context| of_service(context, &probe), &[]).await;
+        let settled = self.settle(|context| of_service(context, &probe), &[]).await;
         let anchor = self.anchor(Some(&endpoint.host));
-        let finished = self.finished(&endpoint.name(), anchor, TargetFacts::Service(Box::new(facts)));
+        let facts = TargetFacts::Service(Box::new(settled.value));
+        let finished = self.finished(&endpoint.name(), anchor, (facts, settled.used));
         let _ = seen.send(Seen::Service(finished, reached));
     }
 

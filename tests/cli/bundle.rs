@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mailvet::bundle::verify;
+use mailvet::bundle::{BundleError, verify};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 
@@ -365,14 +365,14 @@ fn kill_at_20_moments(folder: &Folder, args: &[&str], seed: u64) -> usize {
         if !bundle.exists() {
             continue;
         }
-        let run = folder.run(&["verify", &name]);
-        if run.code == 1 {
-            assert!(run.out.contains("is incomplete") && run.out.lines().count() == 1, "{}", run.out);
-            folder.run(&["evaluate", &name]).exits(2).says(&["is incomplete"]);
+        if let Err(error) = verify(&bundle, None) {
+            assert!(matches!(error, BundleError::Incomplete(_)), "{error}");
+            if incomplete == 0 {
+                folder.run(&["verify", &name]).exits(1).prints(&["is incomplete", "mailvet collect --resume"]);
+                folder.run(&["evaluate", &name]).exits(2).says(&["is incomplete"]);
+            }
             folder.run(&["collect", "--resume", &name, "--quiet"]).exits(code);
             incomplete += 1;
-        } else {
-            assert_eq!(run.code, 0, "{}\n{}", run.out, run.err);
         }
         assert_eq!(problems(&bundle), [""; 0], "{name}");
         assert_eq!(judged(&bundle), wanted, "{name}");
@@ -394,7 +394,7 @@ fn a_killed_audit_of_files_leaves_nothing_that_looks_whole_and_is_not() {
 fn a_killed_live_audit_is_gone_on_with() {
     let mut table = Table::new();
     let mut names = Vec::new();
-    for number in 0..60 {
+    for number in 0..30 {
         let name = format!("d{number}.example.org");
         table.insert((name.clone(), TXT), vec![text("v=spf1 -all")]);
         names.push(name);

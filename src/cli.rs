@@ -51,10 +51,12 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Look like `audit`, write a snapshot, and judge nothing
     Collect(Box<CollectArgs>),
-    /// Judge a snapshot that `audit` or `collect` wrote, without any network
+    /// Judge a bundle or a snapshot that `audit` or `collect` wrote, without any network
     Evaluate(Box<EvaluateArgs>),
-    /// Say what changed between two snapshots: findings, targets and facts
+    /// Say what changed between two stored runs: findings, targets and facts
     Diff(Box<DiffArgs>),
+    /// Say whether an evidence bundle is as it was sealed, and if not, which file was changed, added or removed
+    Verify(VerifyArgs),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs
@@ -127,9 +129,9 @@ Examples:
   Audit a domain, its mail hosts and their services:
     mailvet audit example.com
   Audit everything that the inventory declares, and keep the evidence:
-    mailvet audit --inventory mailvet.yaml --snapshot audit.snapshot
+    mailvet audit --inventory mailvet.yaml --out evidence/2026-11
   Tell since when findings are there, and pass that on to the next run:
-    mailvet audit example.com --previous last.snapshot --snapshot this.snapshot
+    mailvet audit example.com --previous evidence/2026-10 --out evidence/2026-11
   Ask DNS only, through a resolver of your own:
     mailvet audit example.com --resolver 192.0.2.53 --no-probe
   Look at submission and IMAP on the mail exchangers too:
@@ -142,12 +144,15 @@ pub struct AuditArgs {
     /// How to look.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Also write everything that was seen to this file, for `mailvet evaluate` and `mailvet diff`
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
-    pub snapshot: Option<PathBuf>,
-    /// Snapshot of an earlier run: findings are told with the day since when they are there
-    #[arg(long, value_name = "SNAPSHOT", help_heading = "Report")]
+    /// Bundle or snapshot of an earlier run: findings are told with the day since when they are there
+    #[arg(long, value_name = "BUNDLE|SNAPSHOT", help_heading = "Report")]
     pub previous: Option<PathBuf>,
+    /// Also write everything that was seen to this file, for `mailvet evaluate` and `mailvet diff`
+    #[arg(long, value_name = "FILE", help_heading = "Evidence", conflicts_with = "out")]
+    pub snapshot: Option<PathBuf>,
+    /// What to keep.
+    #[command(flatten)]
+    pub out: OutArgs,
     /// How to judge.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -159,13 +164,15 @@ pub struct AuditArgs {
 /// Arguments of `collect`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 the snapshot is complete; 2 wrong usage or unreadable input; 3 the run was interrupted: \
-the snapshot holds what was collected until then.
+    after_help = "Exit codes: 0 what was collected is complete; 2 wrong usage or unreadable input; 3 the run was interrupted: \
+what is kept is what was collected until then. With --resume they are those of the run that is gone on with.
 
 Examples:
   Collect now, judge later or elsewhere:
-    mailvet collect example.com --snapshot example.snapshot
-    mailvet evaluate example.snapshot"
+    mailvet collect example.com --out evidence/example
+    mailvet evaluate evidence/example
+  Go on with a run that was killed:
+    mailvet collect --resume evidence/example"
 )]
 pub struct CollectArgs {
     /// What to look at.
@@ -175,8 +182,25 @@ pub struct CollectArgs {
     #[command(flatten)]
     pub network: NetworkArgs,
     /// File to write what was seen to
-    #[arg(long, value_name = "FILE", required = true)]
-    pub snapshot: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Evidence",
+        required_unless_present_any = ["out", "resume"],
+        conflicts_with = "out"
+    )]
+    pub snapshot: Option<PathBuf>,
+    /// What to keep.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// Go on with the run that left this bundle incomplete, with the arguments it had
+    #[arg(
+        long,
+        value_name = "DIR",
+        help_heading = "Evidence",
+        conflicts_with_all = ["domains", "domains_file", "inventory", "snapshot", "out", "sign"]
+    )]
+    pub resume: Option<PathBuf>,
     /// Print nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
@@ -185,24 +209,30 @@ pub struct CollectArgs {
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With the same rules, waivers and --as-of, the reports are the same bytes as those of the audit that wrote \
-the snapshot.
+    after_help = "A bundle is judged by the rules and waivers that it holds and as of the day of its audit, unless others are \
+named; it is verified first, and whether the results are the same bytes as those that it holds is told. With the same \
+rules, waivers and --as-of, the reports on a snapshot are the same bytes as those of the audit that wrote it.
 
 Examples:
+  Prove that a bundle's results follow from its evidence:
+    mailvet evaluate evidence/2026-11
+  Judge a bundle by another profile, as of another day:
+    mailvet evaluate evidence/2026-11 --profile strict --as-of 2027-01-31
   Judge a snapshot as of the day it was taken:
     mailvet evaluate audit.snapshot --as-of 2026-11-21
   Judge it by another profile:
     mailvet evaluate audit.snapshot --profile strict"
 )]
 pub struct EvaluateArgs {
-    /// File that `audit --snapshot` or `collect` wrote
-    #[arg(value_name = "SNAPSHOT")]
+    /// Bundle or snapshot that `audit` or `collect` wrote
+    #[arg(value_name = "BUNDLE|SNAPSHOT")]
     pub snapshot: PathBuf,
-    /// Snapshot of an earlier run: findings are told with the day since when they are there [default: what the snapshot
-    /// itself holds of it]
-    #[arg(long, value_name = "SNAPSHOT", help_heading = "Report")]
+    /// Bundle or snapshot of an earlier run: findings are told with the day since when they are there [default: what the
+    /// snapshot itself holds of it]
+    #[arg(long, value_name = "BUNDLE|SNAPSHOT", help_heading = "Report")]
     pub previous: Option<PathBuf>,
-    /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
+    /// Inventory whose profile and waivers apply. Default: for a bundle what it holds, for a snapshot mailvet.yaml in the
+    /// current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
     /// Use no inventory, even if there is a mailvet.yaml
@@ -220,7 +250,7 @@ pub struct EvaluateArgs {
 #[derive(Debug, Args)]
 #[command(
     mut_arg("as_of", |arg| arg.help("Judge dates of both as of this day, UTC [default: the day of each run]")),
-    after_help = "Both snapshots are judged by the same rules, each as of the day on which it was collected, or both as of \
+    after_help = "Both runs are judged by the same rules, each as of the day on which it was collected, or both as of \
 --as-of.
 
 Exit codes: 0 nothing new or worse; 1 something new or worse fails at or above --fail-on; 2 wrong usage or unreadable input; \
@@ -228,15 +258,15 @@ Exit codes: 0 nothing new or worse; 1 something new or worse fails at or above -
 
 Examples:
   What changed since last week:
-    mailvet diff last-week.snapshot today.snapshot
+    mailvet diff evidence/2026-10 evidence/2026-11
   The same for a merge request or an e-mail:
-    mailvet diff last-week.snapshot today.snapshot --format markdown"
+    mailvet diff evidence/2026-10 evidence/2026-11 --format markdown"
 )]
 pub struct DiffArgs {
-    /// Snapshot of the earlier run
+    /// Bundle or snapshot of the earlier run
     #[arg(value_name = "OLD")]
     pub old: PathBuf,
-    /// Snapshot of the later run
+    /// Bundle or snapshot of the later run
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
     /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
@@ -281,6 +311,35 @@ pub struct DiffReportArgs {
 fn difference_formats() -> impl TypedValueParser<Value = DifferenceFormat> {
     PossibleValuesParser::new(DifferenceFormat::ALL.iter().map(|format| format.as_str()))
         .try_map(|word| word.parse::<DifferenceFormat>())
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 the bundle is as it was sealed; 1 it is not, or it is incomplete; 2 wrong usage, or no bundle.
+
+Without mailvet: `sha256sum -c manifest-sha256.txt` in the folder of the bundle, and for a signed one
+`ssh-keygen -Y verify -f SIGNERS -I NAME -n file -s manifest-sha256.txt.sig < manifest-sha256.txt`."
+)]
+pub struct VerifyArgs {
+    /// The bundle
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+    /// Public keys of OpenSSH: the bundle must be signed by one of them
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// Where evidence is kept.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "Evidence")]
+pub struct OutArgs {
+    /// Write an evidence bundle to this folder, which must not exist: inputs, evidence, facts and results, with digests
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Sign the bundle with this private key of OpenSSH (Ed25519, without passphrase)
+    #[arg(long, value_name = "KEY", requires = "out")]
+    pub sign: Option<PathBuf>,
 }
 
 /// What a live run looks at.

@@ -10,8 +10,9 @@ pub mod fields;
 pub mod yaml;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -284,6 +285,27 @@ impl Diagnostic {
         }
         out
     }
+}
+
+/// Longest code of a message that is taken from a file, in bytes, and how many different ones are.
+const STORED_CODES: (usize, usize) = (64, 512);
+
+/// A code that was read from a stored message. Codes live as long as the program, so what a file can add is bounded; what
+/// is beyond that, or is no code, becomes `stored-message`.
+pub fn stored_code(text: &str) -> &'static str {
+    static CODES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let (length, count) = STORED_CODES;
+    let mut codes = CODES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = codes.get(text) {
+        return known;
+    }
+    let is_code = text.len() <= length && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if !is_code || codes.len() >= count {
+        return "stored-message";
+    }
+    let code: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    codes.insert(code);
+    code
 }
 
 /// The longest part of a source line that a snippet shows, in characters.

@@ -89,7 +89,7 @@ fn side(path: &Path, input: &StoredInput, assessment: &Assessment, as_of: Date) 
         counts: assessment.counts(),
         not_judged_because: reports::nothing_judged(assessment),
         messages,
-        left_out: input.coverage.live.left_out.clone(),
+        left_out: input.coverage.live.as_ref().map(|live| live.left_out.clone()).unwrap_or_default(),
     }
 }
 

@@ -14,11 +14,14 @@ mod init;
 mod input;
 mod jail;
 mod judge;
+mod keep;
 mod live;
 mod output;
 mod pack;
 mod schema;
+mod store;
 mod stored;
+mod verify;
 
 use std::io::Write as _;
 
@@ -36,6 +39,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Collect(args) => live::collect(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Diff(args) => diff::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Pack(command) => pack::run(command),
         Command::Schema(args) => schema::run(args),

@@ -1,14 +1,16 @@
-//! Runs that were stored: what `evaluate`, `diff` and `--previous` read, and how they judge it.
+//! Runs that were stored, as a bundle or as a snapshot: what `evaluate`, `diff` and `--previous` read, and how they judge it.
 //!
-//! [`stored_input`] is the one place that knows what a stored run looks like on disk.
+//! [`stored_input`] is the one place that knows what a stored run looks like on disk. A bundle is verified before anything
+//! of it is used, and a snapshot is proven whole.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
 use jiff::civil::Date;
 
+use crate::bundle::{self, Opened};
 use crate::diag::Files;
 use crate::engine::{self, Assembler};
 use crate::facts::domain::Time;
@@ -20,6 +22,8 @@ use crate::policy::Policy;
 /// A stored run, proven whole.
 pub(super) struct StoredInput {
     path: PathBuf,
+    /// The bundle that holds it, when one does.
+    pub(super) bundle: Option<Opened>,
     /// Who collected, when, and from where.
     pub(super) header: Header,
     /// The files that spans in its facts name by their ids.
@@ -34,18 +38,20 @@ pub(super) struct StoredInput {
 
 /// Reads a stored run but its facts.
 pub(super) fn stored_input(path: &Path) -> anyhow::Result<StoredInput> {
+    let bundle = if bundle::is_bundle(path) { Some(bundle::open::open(path)?) } else { None };
     let unusable = || format!("{} cannot be used", path.display());
-    let checked = stored::check(open(path)?).with_context(unusable)?;
+    let checked = stored::check(open(path, bundle.as_ref())?).with_context(unusable)?;
     let past = checked.history.as_ref().map(Past::from_stored).transpose().with_context(unusable)?;
     let date = day(checked.header.started).with_context(unusable)?;
     let stored::Checked { header, files, coverage, .. } = checked;
-    Ok(StoredInput { path: path.to_owned(), header, files, coverage, date, past })
+    Ok(StoredInput { path: path.to_owned(), bundle, header, files, coverage, date, past })
 }
 
 impl StoredInput {
     /// Hands over the targets with their facts, one by one.
     pub(super) fn targets(&self, each: impl FnMut(StoredTarget)) -> anyhow::Result<()> {
-        stored::targets(open(&self.path)?, each).with_context(|| format!("{} cannot be used", self.path.display()))
+        let input = open(&self.path, self.bundle.as_ref())?;
+        stored::targets(input, each).with_context(|| format!("{} cannot be used", self.path.display()))
     }
 
     /// Judges every target as of a date. `each` is given the facts before they are dropped.
@@ -83,11 +89,15 @@ pub(super) fn day(time: Time) -> anyhow::Result<Date> {
     Ok(time.to_zoned(jiff::tz::TimeZone::UTC).date())
 }
 
-fn open(path: &Path) -> anyhow::Result<BufReader<File>> {
-    // Opening a pipe waits for a writer that may never come, and a snapshot is read twice.
-    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
-        bail!("cannot read {}: it is not a regular file", path.display());
-    }
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(BufReader::with_capacity(1 << 16, file))
+/// The lines of the snapshot, from their beginning.
+fn open(path: &Path, bundle: Option<&Opened>) -> anyhow::Result<impl BufRead + use<>> {
+    let input: Box<dyn Read> = match bundle {
+        Some(bundle) => Box::new(bundle.snapshot()?),
+        // Opening a pipe waits for a writer that may never come, and a snapshot is read twice.
+        None if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) => {
+            bail!("cannot read {}: it is not a regular file", path.display());
+        }
+        None => Box::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?),
+    };
+    Ok(BufReader::with_capacity(1 << 16, input))
 }

@@ -317,7 +317,7 @@ fn days_until(assessment: &Assessment, date: jiff::civil::Date) -> i64 {
 
 /// What the places in the findings of a live run are.
 const LIVE_PLACES: &str =
-    "places such as dns/… and smtp/… lie in answers and transcripts of the run, which --snapshot keeps";
+    "places such as dns/… and smtp/… lie in answers and transcripts of the run, which --out and --snapshot keep";
 
 /// What a live run asked, in one sentence: `asked 192.0.2.53:53 about 3 domains; …`.
 fn live_sentence(live: &LiveCoverage) -> String {

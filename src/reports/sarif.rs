@@ -15,7 +15,7 @@ mod descriptors;
 mod document;
 mod notifications;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use document::{
@@ -128,15 +128,12 @@ impl<'a> Writer<'a> {
     fn with_artifacts(mut self) -> Self {
         if self.dialect == Dialect::Full {
             // Evidence is named like a file, but nobody could open it in the repository.
-            for (_, file) in self.context.files.iter().filter(|(_, file)| file.evidence.is_none()) {
-                if file.path.is_empty() {
-                    continue;
-                }
-                if let Some(path) = relative(self.context, &file.path) {
-                    let next = self.artifacts.len();
-                    self.artifacts.entry(escape::uri_path(&path)).or_insert(next);
-                }
-            }
+            let files = self.context.files.iter().map(|(_, file)| file);
+            let named = files.filter(|file| file.evidence.is_none() && !file.path.is_empty());
+            let paths = named.filter_map(|file| Some(escape::uri_path(&relative(self.context, &file.path)?)));
+            // In order of their names, because a replay has read them in another order.
+            let paths: BTreeSet<String> = paths.collect();
+            self.artifacts = paths.into_iter().zip(0..).collect();
         }
         self
     }

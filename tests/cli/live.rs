@@ -17,7 +17,7 @@ pub(super) const TXT: u16 = 16;
 
 /// A name server that follows a table, and never answers about names that hold `silent`.
 pub(super) struct Server {
-    address: String,
+    pub(super) address: String,
     /// Names that were asked for.
     asked: mpsc::Receiver<String>,
 }
@@ -41,6 +41,11 @@ impl Server {
             }
         });
         Server { address, asked }
+    }
+
+    /// The names that were asked for since the last call.
+    pub(super) fn forget(&self) -> Vec<String> {
+        self.asked.try_iter().collect()
     }
 }
 
@@ -135,7 +140,7 @@ pub(super) fn arguments<'a>(command: &'a str, server: &'a Server, more: &[&'a st
 }
 
 /// A port of loopback that nobody listens on.
-fn closed_port() -> String {
+pub(super) fn closed_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port().to_string()
 }

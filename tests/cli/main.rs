@@ -14,6 +14,7 @@ mod support;
 
 mod bad_input;
 mod base;
+mod bundle;
 mod check;
 mod commands;
 mod diff;

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
@@ -17,9 +18,9 @@ use tokio::task::JoinSet;
 use super::interrupt::Interrupt;
 use super::plan::{Domain, Plan};
 use super::progress::Progress;
-use super::store::Store;
 use super::targets::{self, Exchanger, Service, Work};
 use crate::collectors::{self, Cache, Context, ServiceInput};
+use crate::commands::store::Store;
 use crate::diag::{FileId, Files, Level, Span};
 use crate::engine;
 use crate::facts::stored::{SnapshotLine, StoredCoverage, StoredMessage, StoredTarget, line};
@@ -33,8 +34,8 @@ use crate::probes::{self, ServiceProbe};
 use crate::sources::live::{Settled, Used};
 use crate::sources::{Live, Outcome, RData, RecordSource, RecordType, live};
 
-/// After how many targets the raw artefacts are moved to the snapshot, so that they do not pile up.
-const FLUSH: usize = 64;
+/// How often is looked whether something is due to be written while nothing happens.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a run is for.
 pub(super) struct Job {
@@ -44,6 +45,40 @@ pub(super) struct Job {
     pub(super) inventory: Option<Inventory>,
     /// By what targets are judged; `None` to collect only.
     pub(super) judge: Option<Judge>,
+    /// What an earlier run, which was not finished, has looked at.
+    pub(super) kept: Kept,
+}
+
+/// Targets that need not be looked at again.
+#[derive(Default)]
+pub(super) struct Kept {
+    names: BTreeSet<String>,
+    targets: Vec<AssessedTarget>,
+    exchangers: Vec<Exchanger>,
+    /// How many there are of each kind, and how many services were not reached.
+    counts: LiveCoverage,
+}
+
+impl Kept {
+    /// Judges a target that is in the snapshot already, and notes what follows from it.
+    pub(super) fn take(&mut self, judge: Option<&Judge>, target: StoredTarget) {
+        let StoredTarget { name, anchor, facts } = target;
+        match &facts {
+            TargetFacts::Domain(facts) => {
+                self.counts.domains += 1;
+                let name = Name::parse(&name).ok();
+                self.exchangers.extend(name.map(|name| targets::exchangers(&name, facts)).unwrap_or_default());
+            }
+            TargetFacts::Host(_) => self.counts.hosts += 1,
+            TargetFacts::Service(facts) => {
+                self.counts.services += 1;
+                self.counts.unreachable += u64::from(facts.reached.observed.present().is_none());
+            }
+            TargetFacts::Organisation(_) => {}
+        }
+        self.targets.extend(judge.map(|judge| judge.assess(&name, anchor, &facts)));
+        self.names.insert(name);
+    }
 }
 
 /// By what targets are judged.
@@ -52,6 +87,12 @@ pub(super) struct Judge {
     pub(super) policy: Policy,
     /// The date for which dates are judged.
     pub(super) as_of: jiff::civil::Date,
+}
+
+impl Judge {
+    fn assess(&self, name: &str, anchor: Option<Span>, facts: &TargetFacts) -> AssessedTarget {
+        engine::assess_target(&self.policy, facts.kind(), name, anchor, facts.group(), self.as_of)
+    }
 }
 
 /// What a run gave.
@@ -69,17 +110,23 @@ pub(super) struct Collected {
 }
 
 /// Runs a job. `files` are those that were read before; texts of evidence come after them.
-pub(super) async fn collect(job: Job, files: Files, store: Option<Store>, quiet: bool) -> anyhow::Result<Collected> {
+pub(super) async fn collect(
+    mut job: Job,
+    files: Files,
+    store: Option<Store>,
+    quiet: bool,
+) -> anyhow::Result<Collected> {
     let mut interrupt = Interrupt::listen();
     let recorder = Arc::new(Recorder::new(files, store.is_some()));
     let live = Live::new(job.plan.dns.clone(), Arc::clone(&recorder)).await?;
+    let kept = std::mem::take(&mut job.kept);
     let run = Arc::new(Run { job, live, recorder, stores: store.is_some() });
     let canary = tokio::select! {
         () = interrupt.wait() => None,
         canary = run.live.canary() => canary,
     };
-    let mut hub = Hub::new(Arc::clone(&run), interrupt, store, Progress::new(quiet));
-    hub.coverage.messages.extend(canary.map(|message| StoredMessage {
+    let mut hub = Hub::new(Arc::clone(&run), interrupt, store, Progress::new(quiet), kept);
+    hub.messages.extend(canary.map(|message| StoredMessage {
         level: Level::Error,
         code: LiveMessage::ResolverRewrites,
         message,
@@ -143,10 +190,7 @@ impl Run {
 
     /// Judges a target and writes its line; its facts end here, and with them the texts that no finding quotes.
     fn finished(&self, name: &str, anchor: Option<Span>, (facts, _used): (TargetFacts, Used)) -> Finished {
-        let judged =
-            self.job.judge.as_ref().map(|judge| {
-                engine::assess_target(&judge.policy, facts.kind(), name, anchor, facts.group(), judge.as_of)
-            });
+        let judged = self.job.judge.as_ref().map(|judge| judge.assess(name, anchor, &facts));
         self.recorder.quote(judged.iter().flat_map(AssessedTarget::spans).map(|span| span.file));
         let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts })).ok();
         Finished { name: name.to_owned(), judged, line: self.stores.then(stored).flatten() }
@@ -268,40 +312,44 @@ struct Hub {
     progress: Progress,
     targets: Vec<AssessedTarget>,
     exchangers: Vec<Exchanger>,
-    coverage: StoredCoverage,
+    live: LiveCoverage,
+    messages: Vec<StoredMessage>,
     /// Targets that were planned and are not finished.
     pending: BTreeSet<String>,
     /// Whether a task ended by a defect.
     defect: bool,
-    unflushed: usize,
+    /// Names of targets that need not be looked at again.
+    kept: BTreeSet<String>,
 }
 
 impl Hub {
-    fn new(run: Arc<Run>, interrupt: Interrupt, store: Option<Store>, progress: Progress) -> Hub {
+    fn new(run: Arc<Run>, interrupt: Interrupt, store: Option<Store>, progress: Progress, kept: Kept) -> Hub {
         let dns = &run.job.plan.dns;
         let live = LiveCoverage {
             resolvers: run.live.resolvers().iter().map(ToString::to_string).collect(),
             compared_with: dns.compare.map(|server| server.to_string()),
             left_out: run.job.plan.left_out.clone(),
-            ..LiveCoverage::default()
+            ..kept.counts
         };
         Hub {
             run,
             interrupt,
             store,
             progress,
-            targets: Vec::new(),
-            exchangers: Vec::new(),
-            coverage: StoredCoverage { live, messages: Vec::new() },
+            targets: kept.targets,
+            exchangers: kept.exchangers,
+            kept: kept.names,
+            live,
+            messages: Vec::new(),
             pending: BTreeSet::new(),
             defect: false,
-            unflushed: 0,
         }
     }
 
     /// Looks at all domains, and finds the addresses of hosts that the inventory declares.
     async fn domains(&mut self) -> io::Result<()> {
-        let domains = self.run.job.plan.domains.clone();
+        let mut domains = self.run.job.plan.domains.clone();
+        domains.retain(|(name, _)| !self.kept.contains(name.as_str()));
         self.pending.extend(domains.iter().map(|(name, _)| name.as_str().to_owned()));
         self.progress.start("domains", domains.len());
         self.drive(domains, Run::domain).await?;
@@ -327,10 +375,12 @@ impl Hub {
     /// Looks at all hosts and services.
     async fn hosts(&mut self) -> io::Result<()> {
         let exchangers = std::mem::take(&mut self.exchangers);
-        let (work, unresolved) = targets::work(&self.run.job.plan, self.run.job.inventory.as_ref(), &exchangers);
+        let (mut work, unresolved) = targets::work(&self.run.job.plan, self.run.job.inventory.as_ref(), &exchangers);
         drop(exchangers);
-        self.coverage.live.not_reached.extend(unresolved);
-        for item in &work {
+        self.live.not_reached.extend(unresolved);
+        for item in &mut work {
+            item.hosts.retain(|host| !self.kept.contains(&host.name()));
+            item.services.retain(|service| !self.kept.contains(&service.endpoint.name()));
             self.pending.extend(item.hosts.iter().map(|host| host.name()));
             self.pending.extend(item.services.iter().map(|service| service.endpoint.name()));
         }
@@ -346,6 +396,7 @@ impl Hub {
         let (sender, mut seen) = mpsc::unbounded_channel();
         let mut items = items.into_iter();
         let mut tasks = JoinSet::new();
+        let mut tick = tokio::time::interval(TICK);
         loop {
             while tasks.len() < self.run.job.plan.concurrency && !self.interrupt.is_set() {
                 let Some(item) = items.next() else { break };
@@ -353,6 +404,9 @@ impl Hub {
             }
             tokio::select! {
                 () = self.interrupt.wait() => break,
+                _ = tick.tick() => if let Some(store) = &mut self.store {
+                    store.write_due(&self.run.recorder)?;
+                },
                 Some(found) = seen.recv() => self.take(found)?,
                 ended = tasks.join_next() => match ended {
                     Some(ended) => self.defect |= ended.is_err_and(|error| error.is_panic()),
@@ -370,7 +424,7 @@ impl Hub {
 
     /// Takes in what a task found out.
     fn take(&mut self, seen: Seen) -> io::Result<()> {
-        let live = &mut self.coverage.live;
+        let live = &mut self.live;
         let finished = match seen {
             Seen::Domain(finished, exchangers) => {
                 live.domains += 1;
@@ -401,22 +455,17 @@ impl Hub {
         self.pending.remove(&finished.name);
         self.targets.extend(finished.judged);
         self.progress.step();
-        self.unflushed += 1;
-        if let Some(store) = &mut self.store {
-            finished.line.iter().try_for_each(|line| store.target(line))?;
-            if self.unflushed >= FLUSH {
-                self.unflushed = 0;
-                store.artefacts(self.run.recorder.take_artefacts())?;
-            }
+        match (&mut self.store, finished.line) {
+            (Some(store), Some(line)) => store.target_with_files(line, &self.run.recorder),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The end: what was not finished is listed with its reason.
     fn end(mut self) -> Collected {
         self.progress.end();
         let mut message = |code, message: String| {
-            self.coverage.messages.push(StoredMessage { level: Level::Error, code, message });
+            self.messages.push(StoredMessage { level: Level::Error, code, message });
         };
         if self.interrupt.is_set() {
             let text = format!("the run was interrupted; {} targets were not finished", self.pending.len());
@@ -425,9 +474,10 @@ impl Hub {
         if self.defect {
             message(LiveMessage::Defect, "a defect of mailvet kept targets from being looked at".to_owned());
         }
-        self.coverage.live.interrupted = std::mem::take(&mut self.pending).into_iter().collect();
-        self.coverage.live.not_reached.sort();
+        self.live.interrupted = std::mem::take(&mut self.pending).into_iter().collect();
+        self.live.not_reached.sort();
         let (files, artefacts) = self.run.recorder.close();
-        Collected { targets: self.targets, coverage: self.coverage, files, artefacts, store: self.store }
+        let coverage = StoredCoverage { live: Some(self.live), messages: self.messages, files: None };
+        Collected { targets: self.targets, coverage, files, artefacts, store: self.store }
     }
 }

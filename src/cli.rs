@@ -2,6 +2,8 @@
 //!
 //! Parsing does not do anything: commands turn these values into files, policies and reports.
 
+mod document;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,8 +11,10 @@ use std::time::Duration;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use document::{DocumentArgs, DocumentFormat, Printer};
+
 use crate::policy::Severity;
-use crate::reports::{Audience, Format};
+use crate::reports::{Audience, DifferenceFormat, Format};
 
 /// Judges e-mail infrastructure by rules written as data.
 #[derive(Debug, Parser)]
@@ -51,10 +55,14 @@ pub enum Command {
     Audit(Box<AuditArgs>),
     /// Look like `audit`, write a snapshot, and judge nothing
     Collect(Box<CollectArgs>),
-    /// Judge a snapshot that `audit` or `collect` wrote, without any network
+    /// Judge a bundle or a snapshot that `audit` or `collect` wrote, without any network
     Evaluate(Box<EvaluateArgs>),
-    /// Make one report from a snapshot: a page, a PDF, or any other format
-    Report(Box<ReportCommandArgs>),
+    /// Make one report from a bundle or a snapshot: a page, a PDF, or any other format
+    Report(Box<DocumentArgs>),
+    /// Say what changed between two stored runs: findings, targets and facts
+    Diff(Box<DiffArgs>),
+    /// Say whether an evidence bundle is as it was sealed, and if not, which file was changed, added or removed
+    Verify(VerifyArgs),
     /// Say what a rule or a fact means, why it matters and how to mend it
     Explain(ExplainArgs),
     /// Work on rule packs
@@ -127,7 +135,9 @@ Examples:
   Audit a domain, its mail hosts and their services:
     mailvet audit example.com
   Audit everything that the inventory declares, and keep the evidence:
-    mailvet audit --inventory mailvet.yaml --snapshot audit.snapshot
+    mailvet audit --inventory mailvet.yaml --out evidence/2026-11
+  Tell since when findings are there, and pass that on to the next run:
+    mailvet audit example.com --previous evidence/2026-10 --out evidence/2026-11
   Ask DNS only, through a resolver of your own:
     mailvet audit example.com --resolver 192.0.2.53 --no-probe
   Look at submission and IMAP on the mail exchangers too:
@@ -140,9 +150,15 @@ pub struct AuditArgs {
     /// How to look.
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Also write everything that was seen to this file, for `mailvet evaluate`
-    #[arg(long, value_name = "FILE", help_heading = "Report")]
+    /// Bundle or snapshot of an earlier run: findings are told with the day since when they are there
+    #[arg(long, value_name = "BUNDLE|SNAPSHOT", help_heading = "Report")]
+    pub previous: Option<PathBuf>,
+    /// Also write everything that was seen to this file, for `mailvet evaluate` and `mailvet diff`
+    #[arg(long, value_name = "FILE", help_heading = "Evidence", conflicts_with = "out")]
     pub snapshot: Option<PathBuf>,
+    /// What to keep.
+    #[command(flatten)]
+    pub out: OutArgs,
     /// How to judge.
     #[command(flatten)]
     pub policy: PolicyArgs,
@@ -154,13 +170,15 @@ pub struct AuditArgs {
 /// Arguments of `collect`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 the snapshot is complete; 2 wrong usage or unreadable input; 3 the run was interrupted: \
-the snapshot holds what was collected until then.
+    after_help = "Exit codes: 0 what was collected is complete; 2 wrong usage or unreadable input; 3 the run was interrupted: \
+what is kept is what was collected until then. With --resume they are those of the run that is gone on with.
 
 Examples:
   Collect now, judge later or elsewhere:
-    mailvet collect example.com --snapshot example.snapshot
-    mailvet evaluate example.snapshot"
+    mailvet collect example.com --out evidence/example
+    mailvet evaluate evidence/example
+  Go on with a run that was killed:
+    mailvet collect --resume evidence/example"
 )]
 pub struct CollectArgs {
     /// What to look at.
@@ -170,8 +188,25 @@ pub struct CollectArgs {
     #[command(flatten)]
     pub network: NetworkArgs,
     /// File to write what was seen to
-    #[arg(long, value_name = "FILE", required = true)]
-    pub snapshot: PathBuf,
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Evidence",
+        required_unless_present_any = ["out", "resume"],
+        conflicts_with = "out"
+    )]
+    pub snapshot: Option<PathBuf>,
+    /// What to keep.
+    #[command(flatten)]
+    pub out: OutArgs,
+    /// Go on with the run that left this bundle incomplete, with the arguments it had
+    #[arg(
+        long,
+        value_name = "DIR",
+        help_heading = "Evidence",
+        conflicts_with_all = ["domains", "domains_file", "inventory", "snapshot", "out", "sign"]
+    )]
+    pub resume: Option<PathBuf>,
     /// Print nothing but errors
     #[arg(long, short)]
     pub quiet: bool,
@@ -180,20 +215,30 @@ pub struct CollectArgs {
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With the same rules, waivers and --as-of, the reports are the same bytes as those of the audit that wrote \
-the snapshot.
+    after_help = "A bundle is judged by the rules and waivers that it holds and as of the day of its audit, unless others are \
+named; it is verified first, and whether the results are the same bytes as those that it holds is told. With the same \
+rules, waivers and --as-of, the reports on a snapshot are the same bytes as those of the audit that wrote it.
 
 Examples:
+  Prove that a bundle's results follow from its evidence:
+    mailvet evaluate evidence/2026-11
+  Judge a bundle by another profile, as of another day:
+    mailvet evaluate evidence/2026-11 --profile strict --as-of 2027-01-31
   Judge a snapshot as of the day it was taken:
     mailvet evaluate audit.snapshot --as-of 2026-11-21
   Judge it by another profile:
     mailvet evaluate audit.snapshot --profile strict"
 )]
 pub struct EvaluateArgs {
-    /// File that `audit --snapshot` or `collect` wrote
-    #[arg(value_name = "SNAPSHOT")]
+    /// Bundle or snapshot that `audit` or `collect` wrote
+    #[arg(value_name = "BUNDLE|SNAPSHOT")]
     pub snapshot: PathBuf,
-    /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
+    /// Bundle or snapshot of an earlier run: findings are told with the day since when they are there [default: what the
+    /// snapshot itself holds of it]
+    #[arg(long, value_name = "BUNDLE|SNAPSHOT", help_heading = "Report")]
+    pub previous: Option<PathBuf>,
+    /// Inventory whose profile and waivers apply. Default: for a bundle what it holds, for a snapshot mailvet.yaml in the
+    /// current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
     /// Use no inventory, even if there is a mailvet.yaml
@@ -207,39 +252,30 @@ pub struct EvaluateArgs {
     pub report: ReportArgs,
 }
 
-/// Arguments of `report`.
+/// Arguments of `diff`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The snapshot is judged as `evaluate` does, and the report names its SHA-256. A PDF is printed by Chromium \
-or WeasyPrint, whichever is installed.
+    mut_arg("as_of", |arg| arg.help("Judge dates of both as of this day, UTC [default: the day of each run]")),
+    after_help = "Both runs are judged by the same rules, each as of the day on which it was collected, or both as of \
+--as-of.
+
+Exit codes: 0 nothing new or worse; 1 something new or worse fails at or above --fail-on; 2 wrong usage or unreadable input; \
+3 nothing of that, but something can no longer be determined, a run was interrupted, or nothing was judged.
 
 Examples:
-  The audit report as one page, and as a PDF:
-    mailvet report audit.snapshot -o report.html
-    mailvet report audit.snapshot --format pdf -o report.pdf
-  What those who mend it need:
-    mailvet report audit.snapshot --audience engineer -o engineers.html"
+  What changed since last week:
+    mailvet diff evidence/2026-10 evidence/2026-11
+  The same for a merge request or an e-mail:
+    mailvet diff evidence/2026-10 evidence/2026-11 --format markdown"
 )]
-pub struct ReportCommandArgs {
-    /// File that `audit --snapshot` or `collect` wrote
-    #[arg(value_name = "SNAPSHOT")]
-    pub snapshot: PathBuf,
-    /// Format: `pdf` or one of those of the other commands
-    #[arg(long, short, value_parser = document_formats(), default_value = "html", value_name = "FORMAT")]
-    pub format: DocumentFormat,
-    /// File to write; a report other than a PDF goes to standard output without it
-    #[arg(long, short, value_name = "FILE")]
-    pub output: Option<PathBuf>,
-    /// For whom the page or PDF is: executive, auditor, engineer
-    #[arg(long, value_parser = audiences(), default_value = "auditor", value_name = "AUDIENCE")]
-    pub audience: Audience,
-    /// What prints the PDF
-    #[arg(long, value_enum, default_value_t = Printer::Any, value_name = "PROGRAM")]
-    pub printer: Printer,
-    /// How long printing the PDF may take
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
-    pub timeout: Duration,
-    /// Inventory whose profile, waivers and organisation apply. Default: mailvet.yaml in the current folder, if there is one
+pub struct DiffArgs {
+    /// Bundle or snapshot of the earlier run
+    #[arg(value_name = "OLD")]
+    pub old: PathBuf,
+    /// Bundle or snapshot of the later run
+    #[arg(value_name = "NEW")]
+    pub new: PathBuf,
+    /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
     /// Use no inventory, even if there is a mailvet.yaml
@@ -248,26 +284,68 @@ pub struct ReportCommandArgs {
     /// How to judge.
     #[command(flatten)]
     pub policy: PolicyArgs,
+    /// How to report.
+    #[command(flatten)]
+    pub report: DiffReportArgs,
 }
 
-/// The format of a document that `report` makes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DocumentFormat {
-    /// One of the formats of reports.
-    Report(Format),
-    /// The page of [`Format::Html`], printed.
-    Pdf,
+/// How a difference is reported.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Report")]
+pub struct DiffReportArgs {
+    /// Format on standard output
+    #[arg(long, short, value_parser = difference_formats(), default_value = "text", value_name = "FORMAT")]
+    pub format: DifferenceFormat,
+    /// Also write a report to a file (repeatable), for example `markdown=diff.md`
+    #[arg(long, short, value_name = "FORMAT=FILE")]
+    pub output: Vec<String>,
+    /// Lowest severity whose new or worse failure makes the exit code 1
+    #[arg(long, value_enum, default_value_t = SeverityArg::Low, value_name = "SEVERITY")]
+    pub fail_on: SeverityArg,
+    /// Exit 0 whatever changed; wrong usage and unreadable input still exit 2
+    #[arg(long)]
+    pub exit_zero: bool,
+    /// Print at most this many entries of a section as text; 0 prints all
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pub limit: usize,
+    /// Also print facts that change by themselves, and name every fact that became known or unknown
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
-/// What prints a page as a PDF.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Printer {
-    /// Whichever is installed, Chromium first.
-    Any,
-    /// Chromium or Chrome.
-    Chromium,
-    /// WeasyPrint.
-    Weasyprint,
+/// Formats of a difference by their words.
+fn difference_formats() -> impl TypedValueParser<Value = DifferenceFormat> {
+    PossibleValuesParser::new(DifferenceFormat::ALL.iter().map(|format| format.as_str()))
+        .try_map(|word| word.parse::<DifferenceFormat>())
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 the bundle is as it was sealed; 1 it is not, or it is incomplete; 2 wrong usage, or no bundle.
+
+Without mailvet: `sha256sum -c manifest-sha256.txt` in the folder of the bundle, and for a signed one
+`ssh-keygen -Y verify -f SIGNERS -I NAME -n file -s manifest-sha256.txt.sig < manifest-sha256.txt`."
+)]
+pub struct VerifyArgs {
+    /// The bundle
+    #[arg(value_name = "BUNDLE")]
+    pub bundle: PathBuf,
+    /// Public keys of OpenSSH: the bundle must be signed by one of them
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+}
+
+/// Where evidence is kept.
+#[derive(Debug, Clone, Args, Default)]
+#[command(next_help_heading = "Evidence")]
+pub struct OutArgs {
+    /// Write an evidence bundle to this folder, which must not exist: inputs, evidence, facts and results, with digests
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Sign the bundle with this private key of OpenSSH (Ed25519, without passphrase)
+    #[arg(long, value_name = "KEY", requires = "out")]
+    pub sign: Option<PathBuf>,
 }
 
 /// What a live run looks at.
@@ -416,26 +494,11 @@ pub struct ReportArgs {
     #[arg(long, short)]
     pub verbose: bool,
     /// For whom the HTML report is: executive, auditor, engineer
-    #[arg(long, value_parser = audiences(), default_value = "auditor", value_name = "AUDIENCE")]
+    #[arg(long, value_parser = document::audiences(), default_value = "auditor", value_name = "AUDIENCE")]
     pub audience: Audience,
     /// Print nothing but the report
     #[arg(long, short)]
     pub quiet: bool,
-}
-
-/// Audiences by their words.
-fn audiences() -> impl TypedValueParser<Value = Audience> {
-    let words = Audience::ALL.iter().map(|audience| audience.as_str());
-    PossibleValuesParser::new(words).try_map(|word| word.parse::<Audience>())
-}
-
-/// Formats of documents by their words.
-fn document_formats() -> impl TypedValueParser<Value = DocumentFormat> {
-    let words = std::iter::once("pdf").chain(Format::ALL.iter().map(|format| format.as_str()));
-    PossibleValuesParser::new(words).try_map(|word| match word.as_str() {
-        "pdf" => Ok(DocumentFormat::Pdf),
-        word => word.parse().map(DocumentFormat::Report),
-    })
 }
 
 /// Formats by their words, so that help and completions list them.

@@ -10,8 +10,9 @@ pub mod fields;
 pub mod yaml;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -124,15 +125,18 @@ impl SourceFile {
 #[derive(Debug, Default)]
 pub struct Files {
     files: Vec<SourceFile>,
+    /// The bytes of every file without any.
+    empty: Arc<Vec<u8>>,
 }
 
 impl Files {
     /// Registers a file and returns its id.
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
+        let bytes = bytes.into();
         self.files.push(SourceFile {
             path: path.into(),
-            bytes: Arc::new(bytes.into()),
+            bytes: if bytes.is_empty() { Arc::clone(&self.empty) } else { Arc::new(bytes) },
             evidence: None,
             lines: OnceLock::new(),
         });
@@ -146,6 +150,18 @@ impl Files {
         file.bytes = Arc::new(bytes.into());
         file.lines = OnceLock::new();
         file.evidence = Some(evidence.into());
+    }
+
+    /// Drops the text and the path of a file that nothing points at. Its id is not given to another.
+    pub fn clear(&mut self, id: FileId) {
+        let file = &mut self.files[id.0 as usize];
+        // It stays evidence, so that nobody takes it for a file of the repository.
+        *file = SourceFile {
+            path: String::new(),
+            bytes: Arc::clone(&self.empty),
+            evidence: Some(Box::default()),
+            lines: OnceLock::new(),
+        };
     }
 
     /// The file behind an id made by this table.
@@ -271,6 +287,27 @@ impl Diagnostic {
     }
 }
 
+/// Longest code of a message that is taken from a file, in bytes, and how many different ones are.
+const STORED_CODES: (usize, usize) = (64, 512);
+
+/// A code that was read from a stored message. Codes live as long as the program, so what a file can add is bounded; what
+/// is beyond that, or is no code, becomes `stored-message`.
+pub fn stored_code(text: &str) -> &'static str {
+    static CODES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let (length, count) = STORED_CODES;
+    let mut codes = CODES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = codes.get(text) {
+        return known;
+    }
+    let is_code = text.len() <= length && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if !is_code || codes.len() >= count {
+        return "stored-message";
+    }
+    let code: &'static str = Box::leak(text.to_owned().into_boxed_str());
+    codes.insert(code);
+    code
+}
+
 /// The longest part of a source line that a snippet shows, in characters.
 const SNIPPET_WIDTH: usize = 160;
 
@@ -309,7 +346,8 @@ pub fn snippet(files: &Files, span: Span, label: Option<&str>) -> String {
 /// Makes control, bidirectional and zero-width characters of untrusted text visible (`\x1b`, `\u{202e}`), so that no
 /// byte of a fact reaches a terminal or a log as a command. Line feeds and tabs are shown as `\n` and `\t`.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hostile) {
+    // Most texts are plain ASCII, which is told byte by byte.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -329,7 +367,11 @@ pub fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// Characters that change how following text is shown, or that cannot be seen.
+#[inline]
 pub fn is_hostile(character: char) -> bool {
+    if character.is_ascii() {
+        return character.is_ascii_control();
+    }
     character.is_control()
         || matches!(character, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')

@@ -4,7 +4,7 @@
 //! was read into **facts**, each with its provenance; the **engine** evaluates **policy** (packs, profile, waivers) on
 //! the facts and yields an assessment of **findings**; **reports** turn that into bytes. Left of the facts there are
 //! files and networks; right of them everything is pure and deterministic: the same facts, packs, waivers and date give
-//! the same bytes. A collector never says good or bad, a rule never does I/O, a report never decides anything.
+//! the same bytes. A **bundle** keeps all of it on disk, so that others can check it. A collector never says good or bad, a rule never does I/O, a report never decides anything.
 //!
 //! The honesty rule holds everywhere: "could not look" is neither "is fine" nor "is missing". See [`facts::Observed`].
 //!
@@ -24,6 +24,7 @@ pub mod engine;
 pub mod findings;
 pub mod policy;
 
+pub mod bundle;
 pub mod reports;
 pub mod schema;
 

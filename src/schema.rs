@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::facts::stored::SnapshotLine;
 use crate::facts::{Catalogue, Kind, Target, TargetFacts};
+use crate::findings::difference::Difference;
 use crate::inventory::Inventory;
 use crate::reports;
 
@@ -42,6 +43,7 @@ pub fn generated() -> Vec<Generated> {
             pretty(&snapshot()),
         ),
         file("assessment", "schemas/assessment.json", "the JSON report", pretty(&assessment())),
+        file("difference", "schemas/difference.json", "the JSON report of `diff`", pretty(&difference())),
         file("catalogue", "schemas/facts.md", "every fact a rule can look at", catalogue()),
     ]
 }
@@ -85,6 +87,10 @@ fn snapshot() -> Value {
 
 fn assessment() -> Value {
     root::<reports::model::AssessmentDocument>(writing(), "mailvet assessment")
+}
+
+fn difference() -> Value {
+    root::<Difference>(writing(), "mailvet difference")
 }
 
 /// Fact paths of every kind of target, and the paths of list elements.

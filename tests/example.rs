@@ -57,6 +57,29 @@ fn the_findings_are_the_planted_faults() {
     assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["verdict"] == "fail"));
 }
 
+/// The first command of the README, with another folder for the bundle.
+#[test]
+fn the_first_command_of_the_readme_leaves_a_bundle_that_verifies() {
+    let readme = document("README.md");
+    let command = readme.lines().find_map(|line| line.strip_prefix("    cargo run --release -- ")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let bundle = folder.path().join("acme");
+    let words: Vec<&str> = command.split(' ').collect();
+    assert_eq!(words.iter().filter(|word| **word == "out/acme").count(), 1, "{command}");
+    let words = words.iter().map(|word| if *word == "out/acme" { bundle.as_os_str() } else { word.as_ref() });
+    let output = assert_cmd::Command::new(env!("CARGO_BIN_EXE_mailvet"))
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let verified = mailvet::bundle::verify(&bundle, None).unwrap();
+    assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    let zone = fs::read(bundle.join("data/inputs/examples/acme/dns/bind/acme.example.zone")).unwrap();
+    assert_eq!(zone, document("examples/acme/dns/bind/acme.example.zone").into_bytes());
+}
+
 #[test]
 fn the_readme_shows_a_piece_of_the_real_report() {
     let report = check("text");

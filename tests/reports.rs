@@ -10,7 +10,7 @@
 #[path = "support/assessment.rs"]
 mod assessment;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use assessment::{blame, detail, large, sample, span};
 use mailvet::diag::{FileId, Files, Span};
@@ -205,13 +205,195 @@ fn findings_in_are_findings_out() {
     assert_eq!(junit.matches("<testcase ").count(), total);
     assert_eq!((junit.matches("<failure ").count(), junit.matches("<error ").count()), (2, 2));
     assert_eq!(junit.matches("<skipped ").count(), 6);
-    assert!(junit.contains("tests=\"15\" failures=\"2\" errors=\"2\" skipped=\"6\""));
+    assert!(junit.contains("tests=\"15\" failures=\"2\" errors=\"2\">"));
+
+    let rows = assessment::csv(&write(Format::Csv, &assessment, &files));
+    assert_eq!(rows.len(), total + 1);
+    assert_eq!(verdicts_of(rows[1..].iter().map(|row| row[0].as_str())), verdicts_of_all(&assessment));
+
+    let oscal = json(Format::Oscal, &assessment, &files);
+    let result = &oscal["assessment-results"]["results"][0];
+    let property = |item: &Value, name: &str| {
+        let props = item["props"].as_array().unwrap();
+        props.iter().find(|prop| prop["name"] == name).unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    let observed: Vec<String> =
+        result["observations"].as_array().unwrap().iter().map(|item| property(item, "verdict")).collect();
+    assert_eq!(verdicts_of(observed.iter().map(String::as_str)), verdicts_of_all(&assessment));
+    assert_eq!(result["findings"].as_array().unwrap().len(), total - 1, "what does not apply is not determined");
+    assert_eq!(property(result, "fail"), "2");
+
+    let hdf = json(Format::Hdf, &assessment, &files);
+    let controls: Vec<&Value> = hdf["profiles"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|profile| profile["controls"].as_array().unwrap())
+        .collect();
+    let told = controls.iter().map(|control| control["tags"]["verdict"].as_str().unwrap());
+    assert_eq!(verdicts_of(told), verdicts_of_all(&assessment));
+    assert!(controls.iter().all(|control| control["results"].as_array().unwrap().len() == 1));
+    let totals = hdf["statistics"]["controls"].as_object().unwrap();
+    assert_eq!(totals.values().map(|total| total["total"].as_u64().unwrap()).sum::<u64>(), total as u64);
 
     let github = write(Format::Github, &assessment, &files);
     assert_eq!(github.lines().filter(|line| line.starts_with("::")).count(), 4);
     assert_eq!(json(Format::Gitlab, &assessment, &files).as_array().unwrap().len(), 4);
     let markdown = write(Format::Markdown, &assessment, &files);
     assert_eq!(markdown.lines().filter(|line| line.starts_with("| ") && line.contains("example.org ")).count(), 4);
+}
+
+/// How often each verdict is there.
+fn verdicts_of<'a>(verdicts: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for verdict in verdicts {
+        *counts.entry(verdict.to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+fn verdicts_of_all(assessment: &Assessment) -> BTreeMap<String, usize> {
+    verdicts_of(assessment.findings().map(|finding| finding.verdict.as_str()))
+}
+
+#[test]
+fn a_row_of_the_sheet_says_what_was_seen_and_what_was_expected() {
+    let (files, assessment) = sample();
+    let rows = assessment::csv(&write(Format::Csv, &assessment, &files));
+    let row = |target: &str, rule: &str| rows.iter().find(|row| row[5] == target && row[2] == rule).unwrap();
+    insta::assert_json_snapshot!(row("example.org", "spoofing/spf-not-enforced"), @r#"
+    [
+      "fail",
+      "high",
+      "spoofing/spf-not-enforced",
+      "SPF does not end in -all",
+      "domain",
+      "example.org",
+      "dns/example.org.zone:3:48",
+      "spf.all: softfail; also spf.all: unknown, not-collected (_spf.example.net is outside this repository)",
+      "spf.all: expected `fail`",
+      "",
+      "publish example.org. TXT \"v=spf1 mx include:_spf.example.net -all\"",
+      "",
+      "nist-800-53r5 SI-8"
+    ]
+    "#);
+    assert_eq!(row("a.example.org", "spoofing/spf-not-enforced")[..3], ["fail", "high", "spoofing/spf-not-enforced"]);
+    assert_eq!(
+        row("a.example.org", "spoofing/spf-not-enforced")[11],
+        "W-1 until 2026-12-01, approved by j.doe@example.org: vendor appliance; replaced in spring"
+    );
+    assert_eq!(row("a.example.org", "spoofing/dmarc-not-enforced")[11], "W-2 expired on 2026-10-31");
+    assert_eq!(row("example.org", "transport/tls-rpt-missing")[7], "tls_rpt.text: not collected");
+    assert_eq!(row("example.org", "operations/no-owner")[8], "Who answers for the domain?");
+}
+
+#[test]
+fn only_what_passes_is_satisfied_in_oscal() {
+    let (files, assessment) = sample();
+    let document = json(Format::Oscal, &assessment, &files);
+    let result = &document["assessment-results"]["results"][0];
+    let by_uuid: BTreeMap<&str, &Value> = result["observations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|observation| (observation["uuid"].as_str().unwrap(), observation))
+        .collect();
+    let mut told = BTreeSet::new();
+    for finding in result["findings"].as_array().unwrap() {
+        let observation = by_uuid[finding["related-observations"][0]["observation-uuid"].as_str().unwrap()];
+        let verdict = observation["props"][0]["value"].as_str().unwrap();
+        let status = &finding["target"]["status"];
+        let state = (status["state"].as_str().unwrap(), status["reason"].as_str().unwrap());
+        let expected = match verdict {
+            "pass" => ("satisfied", "pass"),
+            "fail" => ("not-satisfied", "fail"),
+            _ => ("not-satisfied", "other"),
+        };
+        assert_eq!(state, expected, "{verdict}");
+        assert_eq!(state.1 == "other", status["remarks"].is_string());
+        told.insert((verdict, observation["methods"][0].as_str().unwrap()));
+    }
+    let expected = [
+        ("error", "EXAMINE"),
+        ("fail", "EXAMINE"),
+        ("manual", "INTERVIEW"),
+        ("not-checked", "UNKNOWN"),
+        ("pass", "EXAMINE"),
+        ("unknown", "EXAMINE"),
+    ];
+    assert_eq!(told, BTreeSet::from(expected));
+    let risks: Vec<(&str, &str)> = result["risks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|risk| (risk["title"].as_str().unwrap(), risk["status"].as_str().unwrap()))
+        .collect();
+    assert_eq!(risks, [("Waiver W-1", "deviation-approved"), ("Waiver W-2", "open"), ("Waiver W-3", "closed")]);
+}
+
+#[test]
+fn every_reference_of_oscal_leads_to_something_and_every_uuid_is_used_once() {
+    let (files, assessment) = sample();
+    let document = json(Format::Oscal, &assessment, &files);
+    let (mut defined, mut referred) = (Vec::new(), BTreeSet::new());
+    collect_uuids(&document, "", &mut defined, &mut referred);
+    let unique: BTreeSet<&String> = defined.iter().collect();
+    assert_eq!(unique.len(), defined.len(), "a UUID is defined once");
+    assert!(referred.len() > 20);
+    for uuid in &referred {
+        assert!(unique.contains(uuid), "{uuid} is not defined");
+    }
+}
+
+fn collect_uuids(value: &Value, key: &str, defined: &mut Vec<String>, referred: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) if key == "uuid" => defined.push(text.clone()),
+        Value::String(text) if key.ends_with("-uuid") => {
+            referred.insert(text.clone());
+        }
+        Value::String(text) if key == "href" && text.starts_with('#') => {
+            referred.insert(text[1..].to_owned());
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_uuids(item, key, defined, referred)),
+        Value::Object(fields) => fields.iter().for_each(|(key, item)| collect_uuids(item, key, defined, referred)),
+        _ => {}
+    }
+}
+
+#[test]
+fn heimdall_counts_what_mailvet_counts() {
+    let (files, assessment) = sample();
+    let document = json(Format::Hdf, &assessment, &files);
+    let mut told: BTreeMap<(String, String, bool), usize> = BTreeMap::new();
+    let mut ids = BTreeSet::new();
+    for control in document["profiles"].as_array().unwrap().iter().flat_map(|item| item["controls"].as_array().unwrap())
+    {
+        assert!(ids.insert(control["id"].as_str().unwrap()), "one control for each finding");
+        let result = &control["results"][0];
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let key = (text(&control["tags"]["verdict"]), text(&result["status"]), control["impact"] == 0.0);
+        *told.entry(key).or_default() += 1;
+        assert_eq!(result["start_time"], "2026-11-21T00:00:00Z");
+        if control["waiver_data"].is_object() {
+            assert_eq!(control["waiver_data"]["skipped_due_to_waiver"], false, "a waived failure is no pass");
+            assert_eq!(result["status"], "failed");
+        }
+    }
+    let told: Vec<(&str, &str, bool, usize)> = told
+        .iter()
+        .map(|((verdict, status, zero), count)| (verdict.as_str(), status.as_str(), *zero, *count))
+        .collect();
+    let expected = [
+        ("error", "error", false, 1),
+        ("fail", "failed", false, 3),
+        ("manual", "skipped", false, 2),
+        ("not-applicable", "skipped", true, 1),
+        ("not-checked", "skipped", false, 2),
+        ("pass", "passed", false, 5),
+        ("unknown", "error", false, 1),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

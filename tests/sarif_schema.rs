@@ -31,12 +31,29 @@ fn log(format: Format, files: &Files, assessment: &Assessment) -> Value {
     serde_json::from_slice(&out).unwrap()
 }
 
+/// The sample after a run that had another target and another rule, at which everything failed.
+fn with_history() -> (Files, Assessment) {
+    let (_, mut earlier) = sample();
+    earlier.policy.rules[0].id = "gone/rule".to_owned();
+    earlier.targets[0].name = "gone.example.org".to_owned();
+    for target in &mut earlier.targets {
+        target.verdicts = vec![Some(mailvet::findings::Verdict::Fail); target.verdicts.len()].into();
+    }
+    let (files, mut assessment) = sample();
+    let past = mailvet::engine::history::remember(None, &earlier, jiff::civil::date(2026, 10, 1));
+    let history = mailvet::engine::history::history(past, &assessment, assessment.as_of);
+    assessment.history = Some(Box::new(history));
+    (files, assessment)
+}
+
 /// Logs of every dialect: every verdict, nothing at all, nothing known, more than fits, a version that is no semver.
 fn logs() -> Vec<(String, Format, Value)> {
     let mut logs = Vec::new();
     for format in DIALECTS {
         let (files, assessment) = sample();
         logs.push((format!("{format}, sample"), format, log(format, &files, &assessment)));
+        let (files, assessment) = with_history();
+        logs.push((format!("{format}, with history"), format, log(format, &files, &assessment)));
         let (files, mut assessment) = sample();
         assessment.targets.clear();
         assessment.coverage = mailvet::facts::Coverage::default();
@@ -113,7 +130,10 @@ fn check_results(name: &str, format: Format, rules: &[Value], results: &[Value])
     let mut lines = BTreeSet::new();
     for result in results {
         let rule = result["ruleId"].as_str().unwrap();
-        assert_eq!(rules[usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap()]["id"], rule, "{name}");
+        match result["ruleIndex"].as_u64() {
+            Some(index) => assert_eq!(rules[usize::try_from(index).unwrap()]["id"], rule, "{name}"),
+            None => assert_eq!(result["baselineState"], "absent", "{name}: only a rule of an earlier run is not here"),
+        }
         let kind = result["kind"].as_str().unwrap();
         assert!(["pass", "fail", "open", "review", "notApplicable"].contains(&kind));
         assert_eq!(result["level"] == "none", kind != "fail", "{name}: a level only on failures");

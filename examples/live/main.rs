@@ -106,7 +106,7 @@ fn visit(organisation: &Organisation, authority: &tls::Authority, code: u8) -> R
         planted => format!("all {planted} planted faults were found"),
     };
     println!("\n   As it should be: {found}.");
-    println!("   The snapshot, judged again without the network, gives the same report, byte by byte.");
+    println!("   The snapshot, judged again, gives the same report, byte by byte.");
     for (what, file) in [
         ("report", &files.markdown),
         ("SARIF", &files.sarif),
@@ -120,7 +120,7 @@ fn visit(organisation: &Organisation, authority: &tls::Authority, code: u8) -> R
     Ok(())
 }
 
-/// The files of one visit.
+/// The files and the day of one visit.
 struct Files {
     inventory: PathBuf,
     authority: PathBuf,
@@ -128,6 +128,8 @@ struct Files {
     sarif: PathBuf,
     json: PathBuf,
     snapshot: PathBuf,
+    /// The day of the visit, so that midnight between audit and replay changes nothing.
+    today: String,
 }
 
 impl Files {
@@ -140,6 +142,7 @@ impl Files {
             sarif: file("results.sarif"),
             json: file("results.json"),
             snapshot: file("snapshot.jsonl"),
+            today: jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date().to_string(),
         }
     }
 
@@ -159,14 +162,15 @@ impl Files {
         if let Some(web) = organisation.web {
             command.arg("--https-port").arg(web.port().to_string());
         }
-        command.args(["--active", "--no-validate", "--timeout", "10"]);
+        command.args(["--active", "--no-validate", "--timeout", "10", "--as-of", &self.today]);
         command
     }
 
     /// `mailvet evaluate`, which needs no network.
     fn evaluate(&self) -> Command {
         let mut command = mailvet("evaluate");
-        command.arg(&self.snapshot).arg("--inventory").arg(&self.inventory).args(["--format", "json"]);
+        command.arg(&self.snapshot).arg("--inventory").arg(&self.inventory);
+        command.args(["--format", "json", "--as-of", &self.today]);
         command
     }
 }

@@ -39,7 +39,7 @@ impl SmtpServer {
     }
 
     async fn talk(&self, mut connection: Connection) -> io::Result<()> {
-        if self.careful && connection.is_impatient(Duration::from_millis(60)).await {
+        if self.careful && connection.is_impatient(Duration::from_millis(100)).await {
             return connection.say("554 5.5.1 you talked before the greeting").await;
         }
         connection.say(&format!("220 {} {}", self.host, self.software)).await?;

@@ -123,6 +123,52 @@ impl Context<'_> {
         split(self.source.lookup(name, rtype)).1
     }
 
+    /// Like [`Context::records`], for a name that probably does not exist: another type is asked for before, because a
+    /// name that does not exist has no records of any type (RFC 2308 section 5). Files are not asked in rounds, so for
+    /// them there is nothing to save.
+    pub(super) fn records_after(
+        &self,
+        first: RecordType,
+        name: &Name,
+        rtype: RecordType,
+    ) -> Result<RecordSet, Missing> {
+        if self.source.is_live() {
+            let answer = self.source.lookup(name, first);
+            match answer.outcome {
+                // The response code is that of the end of a chain of aliases (RFC 6604 section 3).
+                Outcome::Absent { proof: Proof::Nxdomain, span } if answer.aliases.is_empty() => {
+                    return Err(Missing::absent(Proof::Nxdomain, span));
+                }
+                Outcome::Unknown { cause: Cause::NotCollected, note, span } => {
+                    return Err(Missing::unknown(Cause::NotCollected, note, span));
+                }
+                _ => {}
+            }
+        }
+        self.records(name, rtype)
+    }
+
+    /// Whether answers for other types say that a name is no alias. Servers answer every question for an alias with its
+    /// CNAME record (RFC 1034 section 4.3.2). Both types of addresses are asked for anyway; where one of them is not
+    /// known, nothing is said, and `Err` says why if that may still change.
+    pub(super) fn no_alias(&self, name: &Name) -> Result<Option<Missing>, Missing> {
+        let mut proven = None;
+        for rtype in [RecordType::A, RecordType::AAAA] {
+            let answer = self.source.lookup(name, rtype);
+            let missing = match answer.outcome {
+                Outcome::Unknown { cause: Cause::NotCollected, note, span } => {
+                    return Err(Missing::unknown(Cause::NotCollected, note, span));
+                }
+                Outcome::Unknown { .. } => return Ok(None),
+                _ if !answer.aliases.is_empty() => return Ok(None),
+                Outcome::Absent { proof, span } => Missing::absent(proof, span),
+                Outcome::Records(records) => Missing::absent(Proof::Nodata, records.first().map(|record| record.span)),
+            };
+            proven.get_or_insert(missing);
+        }
+        Ok(proven)
+    }
+
     /// The organisational domain of a name by the public suffix list (RFC 7489 section 3.2).
     pub(super) fn listed_organisation(&self, name: &Name) -> Option<Name> {
         let mut listed = self.cache.listed.borrow_mut();
@@ -177,9 +223,20 @@ impl Context<'_> {
 
     /// Like [`Context::addresses`], where the IPv4 addresses have been asked for already.
     pub(super) fn addresses_with(&self, name: &Name, v4: Result<RecordSet, Missing>) -> Result<Addresses, Missing> {
+        Addresses::of([v4, self.records(name, RecordType::AAAA)])
+    }
+
+    /// Like [`Context::addresses`], for a name that probably does not exist.
+    pub(super) fn addresses_if_any(&self, name: &Name) -> Result<Addresses, Missing> {
+        Addresses::of([self.records(name, RecordType::A), self.records_after(RecordType::A, name, RecordType::AAAA)])
+    }
+}
+
+impl Addresses {
+    fn of(answers: [Result<RecordSet, Missing>; 2]) -> Result<Addresses, Missing> {
         let mut found = Addresses { list: Vec::new(), span: None, incomplete: None };
         let mut absent = None;
-        for answer in [v4, self.records(name, RecordType::AAAA)] {
+        for answer in answers {
             match answer {
                 Ok(set) => found.take(set),
                 Err(missing) if missing.cause().is_some() => {

@@ -37,11 +37,15 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DmarcFacts {
     facts.org_domain = org_domain;
     facts.org_domain_psl = org_domain_psl(context, name);
     facts.org_domains_agree = match (&facts.org_domain.observed, &facts.org_domain_psl.observed) {
-        (Observed::Present(walk), Observed::Present(psl)) => Fact::present(walk == psl, Method::Derived, None),
+        (Observed::Present(walk), Observed::Present(psl)) => {
+            Fact::present(walk == psl, Method::Derived, facts.org_domain.from.span)
+        }
         (Observed::Unknown(cause), _) | (_, Observed::Unknown(cause)) => {
             Fact { observed: Observed::Unknown(*cause), from: facts.org_domain.from.clone() }
         }
-        (Observed::Absent(_), _) | (_, Observed::Absent(_)) => Fact::present(false, Method::Derived, None),
+        (Observed::Absent(_), _) | (_, Observed::Absent(_)) => {
+            Fact::present(false, Method::Derived, facts.org_domain.from.span)
+        }
     };
     facts
 }
@@ -326,7 +330,7 @@ fn org_domain(context: &Context<'_>, dns: &Dns<'_, '_>, discovery: &Discovery) -
     match &discovery.org_domain {
         OrgDomain::Known(name) => match dns.doubt(name) {
             Some(missing) => missing.fact(context.method),
-            None => Fact::present(name.clone(), Method::Derived, None),
+            None => Fact::present(name.clone(), Method::Derived, dns.decisive(name)),
         },
         OrgDomain::Unknown { name, reason } => dns.missing(name, reason).fact(context.method),
     }
@@ -408,6 +412,17 @@ impl<'a, 'c> Dns<'a, 'c> {
             Some((_, Err(missing))) => missing.clone(),
             Some((_, Ok(texts))) => Missing::absent(Proof::NotPublished, texts.list.first().map(|text| text.record)),
             None => Missing::absent(Proof::Nxdomain, None),
+        }
+    }
+
+    /// The answer that makes a domain the organisational one: that at the domain itself, else the last one of the walk.
+    fn decisive(&self, domain: &Name) -> Option<Span> {
+        let at = domain.child("_dmarc").ok();
+        let asked = self.asked.borrow();
+        let (_, answer) = asked.iter().find(|(known, _)| Some(known) == at.as_ref()).or(asked.last())?;
+        match answer {
+            Ok(texts) => texts.list.first().map(|text| text.record),
+            Err(missing) => missing.span,
         }
     }
 

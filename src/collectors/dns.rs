@@ -37,8 +37,8 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
         cname_mixed,
         ns,
         soa,
-        wildcard_txt: wildcard(context, name, RecordType::TXT),
-        wildcard_mx: wildcard(context, name, RecordType::MX),
+        wildcard_txt: wildcard(context, name, |star| context.records(star, RecordType::TXT)),
+        wildcard_mx: wildcard(context, name, |star| context.records_after(RecordType::TXT, star, RecordType::MX)),
         mail_ttl: Fact::default(),
     }
 }
@@ -219,7 +219,7 @@ fn undotted(context: &Context<'_>, rows: &Result<Vec<MxFacts>, &Missing>) -> Fac
             }
             match unknown {
                 Some(fact) if names.is_empty() => fact,
-                _ => context.present(names, span),
+                _ => context.present(names, span.or(rows.first().and_then(|row| row.host.from.span))),
             }
         }
         Err(missing) if missing.cause().is_none() => context.present(Vec::new(), missing.span),
@@ -236,6 +236,13 @@ fn addresses(context: &Context<'_>, name: &Name) -> Fact<Vec<IpAddr>> {
 
 /// The CNAME at the domain, and whether it stands beside other records.
 fn cname(context: &Context<'_>, name: &Name) -> (Fact<Name>, Fact<bool>) {
+    if context.source.is_live() {
+        match context.no_alias(name) {
+            Ok(Some(missing)) => return (missing.fact(context.method), context.present(false, missing.span)),
+            Err(missing) => return (missing.fact(context.method), missing.fact(context.method)),
+            Ok(None) => {}
+        }
+    }
     let set = match context.records(name, RecordType::CNAME) {
         Ok(set) => set,
         Err(missing) if missing.cause().is_none() => {
@@ -348,9 +355,9 @@ fn soa(context: &Context<'_>, zone: &Name) -> SoaFacts {
 }
 
 /// Whether a wildcard record of a type stands directly below the domain (RFC 4592 section 2.1.1).
-fn wildcard(context: &Context<'_>, name: &Name, rtype: RecordType) -> Fact<bool> {
+fn wildcard(context: &Context<'_>, name: &Name, records: impl Fn(&Name) -> Result<RecordSet, Missing>) -> Fact<bool> {
     let Ok(star) = name.child("*") else { return context.present(false, None) };
-    match context.records(&star, rtype) {
+    match records(&star) {
         Ok(set) => context.present(true, set.first()),
         Err(missing) if missing.cause().is_none() => context.present(false, missing.span),
         Err(missing) => missing.fact(context.method),

@@ -137,7 +137,7 @@ pub(super) fn mta_sts(context: &Context<'_>, name: &Name, dns: &DnsFacts) -> Mta
 fn policy_host(context: &Context<'_>, name: &Name) -> Fact<bool> {
     let Ok(host) = name.child("mta-sts") else { return context.present(false, None) };
     let alias = context.source.lookup(&host, RecordType::A).aliases.first().map(|alias| alias.span);
-    match context.addresses(&host) {
+    match context.addresses_if_any(&host) {
         Ok(found) => context.present(true, alias.or(found.span)),
         Err(missing) if missing.cause().is_none() => context.present(false, alias.or(missing.span)),
         Err(missing) => missing.fact(context.method),

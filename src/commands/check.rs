@@ -1,29 +1,46 @@
 //! `mailvet check`: judge DNS-as-code files offline.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context as _, anyhow, bail};
 
 use super::input::{self, LoadedInventory};
-use super::judge::{self, Job};
-use super::{dossier, output};
+use super::judge::{self, InOrder, Job};
+use super::keep::{self, Keep, Left, Wanted};
+use super::store::Store as Snapshot;
+use super::{dossier, output, stored};
 use crate::cli::CheckArgs;
 use crate::collectors::PolicyFile;
 use crate::diag::{Diagnostic, Files, Span};
 use crate::engine::{self, Assembler};
+use crate::facts::domain::Time;
+use crate::facts::stored::{FORMAT, Header, StoredCoverage, Vantage};
 use crate::findings::Assessment;
+use crate::findings::history::Past;
 use crate::mail::Name;
 use crate::policy::Policy;
-use crate::reports::dossier::Picture;
+use crate::reports::dossier::picture::Gallery;
 use crate::sources::{self, Store, Tree};
 
 /// Reads, judges, compares and reports.
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
+    keeping(args, &Wanted::default())
+}
+
+/// The same, with an evidence bundle and the history of findings when they are asked for.
+pub(super) fn keeping(args: &CheckArgs, wanted: &Wanted<'_>) -> anyhow::Result<u8> {
     output::validate(&args.report)?;
+    let key = Keep::key(&wanted.out)?;
+    let started = Time(jiff::Timestamp::now().as_second());
     let mut files = Files::default();
     let inventory = input::inventory(&mut files, args.inventory.as_deref(), args.no_inventory)?;
-    let policy = input::policy(&mut files, &args.policy, inventory.as_ref())?;
+    let before = files.len();
+    let policy_sources = input::sources(&args.policy, inventory.as_ref())?;
+    let policy = input::build(&mut files, &policy_sources)?;
+    let of_policy = before..files.len();
     let policies = match &inventory {
         Some(loaded) => input::policy_files(&mut files, loaded)?,
         None => Vec::new(),
@@ -41,23 +58,61 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<u8> {
         policy: &policy,
         quiet: args.report.quiet,
     };
+    let date = stored::day(started)?;
+    let past = wanted.previous.map(|path| stored::previous(path, &policy, date)).transpose()?;
+    let keep = Keep::begin(&wanted.out, key, wanted.resume)?;
+    let home = keep::home(inventory.as_ref().map(|loaded| loaded.path.as_path()));
     let mut dossier = dossier::dossier(args.report.audience, inventory.as_ref())?;
-    let mut assessment =
-        scope.assess(&Tree::Disk, &mut files, output::has_pictures(&args.report).then_some(&mut dossier.pictures))?;
+    let mut snapshot = None;
+    if let Some(keep) = &keep {
+        let header = header(started, home.clone());
+        snapshot = Some(open(keep, header.clone(), of_policy.clone())?);
+        dossier.run = Some(header);
+    }
+    let gallery = (keep.is_some() || output::has_page(&args.report)).then(Mutex::<Gallery>::default);
+    let mut assessment = scope.assess(&Tree::Disk, &mut files, snapshot.as_mut(), gallery.as_ref())?;
+    if let Some(gallery) = gallery {
+        dossier.pictures = gallery.into_inner().unwrap_or_else(PoisonError::into_inner).finish();
+    }
     for wanted in &scope.only {
         if !assessment.targets.iter().any(|target| target.name == wanted.as_str()) {
             bail!("--domain {wanted}: no such mail domain in the files or the inventory");
         }
     }
+    let before = past.as_ref().map(Past::stored);
+    assessment.history = past.map(|past| Box::new(engine::history::history(past, &assessment, date)));
+    if let Some((keep, snapshot)) = keep.zip(snapshot) {
+        snapshot.finish(&files, Vec::new(), StoredCoverage::of_files(&assessment.coverage), before)?;
+        let inputs = inventory.as_ref().map(input::answers).transpose()?.unwrap_or_default();
+        let judged = Some((&policy_sources, &assessment));
+        let vantage = Vantage::default();
+        let left = Left { files: &files, of_policy, inputs, vantage, home, judged, dossier: &dossier };
+        let kept = keep.finish(&left, args.report.quiet)?;
+        (dossier.origin, dossier.artefacts) = (Some(kept.origin), kept.artefacts);
+    }
     let mut known = Vec::new();
     if let Some(revision) = &args.base {
         (assessment, known) = against_base(&scope, assessment, revision)?;
     }
-    output::write(&args.report, &assessment, &files, inventory.as_ref().map(|loaded| loaded.path.as_path()), &dossier)?;
+    let home = inventory.as_ref().map(|loaded| loaded.path.as_path());
+    output::write(&args.report, &assessment, &files, home, &dossier)?;
     let code = output::exit_code(&args.report, &assessment, &known);
     // The process ends here. Giving back the findings of a large repository one by one would only delay it.
     std::mem::forget(assessment);
     Ok(code)
+}
+
+/// What a snapshot says of a run over files.
+fn header(started: Time, inventory: Option<String>) -> Header {
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Header { format: FORMAT, version, started, inventory, vantage: Vantage::default() }
+}
+
+/// The snapshot of a bundle, of facts that files tell.
+fn open(keep: &Keep, header: Header, of_policy: Range<usize>) -> anyhow::Result<Snapshot> {
+    let path = keep.snapshot();
+    let opened = Snapshot::open_to_stay(path.clone(), header, 0, of_policy);
+    opened.with_context(|| format!("cannot write the snapshot {}", path.display()))
 }
 
 /// What one run judges; the same for the working tree and for the base.
@@ -75,18 +130,20 @@ struct Scope<'a> {
 }
 
 impl Scope<'_> {
-    /// Reads the tree and judges every domain in it; draws the domains where somebody wants pictures.
+    /// Reads the tree and judges every domain in it.
     fn assess(
         &self,
         tree: &Tree,
         files: &mut Files,
-        pictures: Option<&mut Vec<Picture>>,
+        kept: Option<&mut Snapshot>,
+        gallery: Option<&Mutex<Gallery>>,
     ) -> anyhow::Result<Assessment> {
         let mut store = Store::new();
         let options = sources::Options { origin: self.origin.clone(), within: self.within.map(Path::to_owned) };
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
         store.finish(files);
         let domains = self.domains(&store, files);
+        let kept = kept.map(InOrder::new);
         let job = Job {
             store: &store,
             files,
@@ -94,11 +151,11 @@ impl Scope<'_> {
             policies: self.policies,
             policy: self.policy,
             as_of: self.as_of,
+            kept: kept.as_ref(),
+            gallery,
         };
         let judged = judge::domains(&job, &domains);
-        if let Some(pictures) = pictures {
-            *pictures = judge::pictures(&job, &domains);
-        }
+        kept.map(InOrder::finish).transpose().context("cannot write the snapshot")?;
         let mut coverage = store.coverage();
         coverage.ignored.extend(found.ignored);
         coverage.ignored.sort();
@@ -145,7 +202,8 @@ fn against_base(scope: &Scope<'_>, head: Assessment, revision: &str) -> anyhow::
         policy: scope.policy,
         quiet: scope.quiet,
     };
-    let base = base.assess(&tree, &mut files, None).with_context(|| format!("cannot judge the base `{revision}`"))?;
+    let base =
+        base.assess(&tree, &mut files, None, None).with_context(|| format!("cannot judge the base `{revision}`"))?;
     let head = engine::compare(head, &base, revision);
     Ok((head, base.coverage.diagnostics))
 }

@@ -10,9 +10,10 @@ use crate::cli::PolicyArgs;
 use crate::collectors::PolicyFile;
 use crate::diag::{self, Diagnostic, Files};
 use crate::inventory::Inventory;
+use crate::policy::embedded::PACKS;
 use crate::policy::{
-    self, MAX_WAIVER_DAYS, PackDocument, Policy, ProfileDocument, Selection, build_policy, embedded_packs,
-    embedded_profile, load_profile, load_waivers, parse_pack,
+    self, MAX_WAIVER_DAYS, PackDocument, Policy, Selection, build_policy, embedded_packs, load_profile, load_waivers,
+    parse_pack,
 };
 
 /// Name of the inventory that is used when none is given.
@@ -37,7 +38,7 @@ impl LoadedInventory {
 }
 
 /// A path that starts from the folder of a file.
-fn beside(file: &Path, path: &str) -> PathBuf {
+pub(super) fn beside(file: &Path, path: &str) -> PathBuf {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder.join(path),
         _ => PathBuf::from(path),
@@ -81,30 +82,101 @@ pub(super) fn policy_files(files: &mut Files, loaded: &LoadedInventory) -> anyho
     Ok(policies)
 }
 
+/// Everything a policy is built from, byte for byte: a bundle keeps it, so that the same policy can be built again.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PolicySources {
+    /// Packs to choose from, in order; one of the user's own replaces a built-in one of its name.
+    pub(super) packs: Vec<PackSource>,
+    /// The profile that chooses.
+    pub(super) profile: Source,
+    /// Whether the profile came with the program; then packs of the user's own are added to it.
+    pub(super) built_in_profile: bool,
+    /// Parameters, as `PACK.NAME=VALUE`.
+    pub(super) params: Vec<String>,
+    /// Rules or packs that are judged; empty for all.
+    pub(super) only: Vec<String>,
+    /// Rules or packs that are left out.
+    pub(super) skip: Vec<String>,
+    /// Files of waivers.
+    pub(super) waivers: Vec<Source>,
+}
+
+/// A path as the run knows it, and what is there.
+pub(super) type Source = (String, Vec<u8>);
+
+/// The files of a pack.
+#[derive(Debug, Clone)]
+pub(super) struct PackSource {
+    /// Whether it is one of the user's own.
+    pub(super) own: bool,
+    /// Its files, in order.
+    pub(super) files: Vec<Source>,
+}
+
+/// Files of answers that the inventory names, for the bundle.
+pub(super) fn answers(loaded: &LoadedInventory) -> anyhow::Result<Vec<Source>> {
+    let paths = loaded.inventory.answers.iter().map(|path| loaded.resolve(path));
+    paths.map(|path| Ok((path.to_string_lossy().into_owned(), read(&path)?))).collect()
+}
+
 /// Builds the policy of a run from arguments and inventory.
 pub(super) fn policy(
     files: &mut Files,
     args: &PolicyArgs,
     inventory: Option<&LoadedInventory>,
 ) -> anyhow::Result<Policy> {
-    let mut packs = built_in(files)?;
-    let mut own = Vec::new();
+    build(files, &sources(args, inventory)?)
+}
+
+/// Reads what the policy of a run is built from.
+pub(super) fn sources(args: &PolicyArgs, inventory: Option<&LoadedInventory>) -> anyhow::Result<PolicySources> {
+    let mut packs: Vec<PackSource> = PACKS
+        .iter()
+        .map(|pack| {
+            let files = pack.files.iter().map(|(path, bytes)| ((*path).to_owned(), bytes.to_vec())).collect();
+            PackSource { own: false, files }
+        })
+        .collect();
     for folder in &args.pack {
-        let pack = pack_folder(files, folder)?;
-        own.push(pack.name.value.clone());
-        packs.retain(|known| known.name.value != pack.name.value);
-        packs.push(pack);
+        packs.push(PackSource { own: true, files: pack_files(folder)? });
     }
-    let profile = profile(files, args, inventory, &own)?;
-    let selection = Selection { params: params(&args.param)?, only: args.only.clone(), skip: args.skip.clone() };
-    let mut policy = build_policy(&packs, &profile, &selection)
-        .map_err(|problems| refuse(&problems, files, "the policy has errors"))?;
-    let mut sources = Vec::new();
+    let (profile, built_in_profile) = profile(args, inventory)?;
+    let mut waivers = Vec::new();
     let named = inventory.iter().flat_map(|loaded| loaded.inventory.waivers.iter().map(|path| loaded.resolve(path)));
     for path in named.chain(args.waivers.iter().cloned()) {
-        sources.push((path.to_string_lossy().into_owned(), read(&path)?));
+        waivers.push((path.to_string_lossy().into_owned(), read(&path)?));
     }
-    let waivers = load_waivers(files, &sources, MAX_WAIVER_DAYS);
+    let (params, only, skip) = (args.param.clone(), args.only.clone(), args.skip.clone());
+    Ok(PolicySources { packs, profile, built_in_profile, params, only, skip, waivers })
+}
+
+/// Builds a policy from what was read.
+pub(super) fn build(files: &mut Files, sources: &PolicySources) -> anyhow::Result<Policy> {
+    let mut packs: Vec<PackDocument> = Vec::new();
+    let mut own = Vec::new();
+    for source in &sources.packs {
+        let pack = parse_pack(files, &source.files).map_err(|problems| {
+            let path = Path::new(source.files.first().map_or("", |(path, _)| path));
+            let of = if source.files.len() == 1 { path } else { path.parent().unwrap_or(path) };
+            refuse(&problems, files, &format!("the pack {} has errors", of.display()))
+        })?;
+        if source.own {
+            own.push(pack.name.value.clone());
+            packs.retain(|known| known.name.value != pack.name.value);
+        }
+        packs.push(pack);
+    }
+    let (path, bytes) = &sources.profile;
+    let mut profile = load_profile(files, path, bytes)
+        .map_err(|problems| refuse(&problems, files, &format!("the profile {path} has errors")))?;
+    if sources.built_in_profile {
+        own.iter().for_each(|pack| profile.use_pack(pack));
+    }
+    let selection =
+        Selection { params: params(&sources.params)?, only: sources.only.clone(), skip: sources.skip.clone() };
+    let mut policy = build_policy(&packs, &profile, &selection)
+        .map_err(|problems| refuse(&problems, files, "the policy has errors"))?;
+    let waivers = load_waivers(files, &sources.waivers, MAX_WAIVER_DAYS);
     // A waiver that cannot be read does not apply, and a run that goes on without it would blame the wrong thing.
     if print_diagnostics(&waivers.diagnostics, files) {
         return Err(InputError("a waiver has errors; nothing was judged".to_owned()).into());
@@ -113,39 +185,27 @@ pub(super) fn policy(
     Ok(policy)
 }
 
-/// The profile that was asked for. Packs of the user's own are added to a built-in profile.
-fn profile(
-    files: &mut Files,
-    args: &PolicyArgs,
-    inventory: Option<&LoadedInventory>,
-    own: &[String],
-) -> anyhow::Result<ProfileDocument> {
+/// The profile that was asked for, and whether it is a built-in one.
+fn profile(args: &PolicyArgs, inventory: Option<&LoadedInventory>) -> anyhow::Result<(Source, bool)> {
     let named = match &args.profile {
         Some(name) => Some(PathBuf::from(name)),
         None => inventory.and_then(|loaded| loaded.inventory.profile.as_ref().map(|path| loaded.resolve(path))),
     };
     let name = named.unwrap_or_else(|| PathBuf::from("default"));
-    let is_file = name.is_file() || name.extension().is_some();
-    let result = if is_file {
-        let bytes = read(&name)?;
-        load_profile(files, &name.to_string_lossy(), &bytes)
-    } else {
-        let text = name.to_string_lossy();
-        let mut profile = embedded_profile(files, &text).ok_or_else(|| {
-            let names = profile_names();
-            let hint = diag::suggest(&text, names.iter().map(String::as_str))
-                .map(|near| format!("; did you mean `{near}`?"))
-                .unwrap_or_default();
-            anyhow!("no profile or file is called `{text}`{hint} (built in: {})", names.join(", "))
-        })?;
-        if let Ok(profile) = &mut profile {
-            for pack in own {
-                profile.use_pack(pack);
-            }
-        }
-        profile
-    };
-    result.map_err(|problems| refuse(&problems, files, &format!("the profile {} has errors", name.display())))
+    if name.is_file() || name.extension().is_some() {
+        return Ok(((name.to_string_lossy().into_owned(), read(&name)?), false));
+    }
+    let text = name.to_string_lossy();
+    let path = format!("policies/profiles/{text}.yaml");
+    let known = policy::embedded::PROFILES.iter().find(|(known, _)| *known == path);
+    let (path, bytes) = known.ok_or_else(|| {
+        let names = profile_names();
+        let hint = diag::suggest(&text, names.iter().map(String::as_str))
+            .map(|near| format!("; did you mean `{near}`?"))
+            .unwrap_or_default();
+        anyhow!("no profile or file is called `{text}`{hint} (built in: {})", names.join(", "))
+    })?;
+    Ok((((*path).to_owned(), bytes.to_vec()), true))
 }
 
 /// Names of the built-in profiles.
@@ -163,29 +223,28 @@ pub(super) fn built_in(files: &mut Files) -> anyhow::Result<Vec<PackDocument>> {
 
 /// Reads a pack from a folder: `pack.yaml` and every other YAML file in it; or a single file.
 pub(super) fn pack_folder(files: &mut Files, folder: &Path) -> anyhow::Result<PackDocument> {
-    let mut sources = Vec::new();
+    parse_pack(files, &pack_files(folder)?)
+        .map_err(|problems| refuse(&problems, files, &format!("the pack {} has errors", folder.display())))
+}
+
+/// The files of a pack.
+fn pack_files(folder: &Path) -> anyhow::Result<Vec<Source>> {
     if folder.is_file() {
-        sources.push((folder.to_string_lossy().into_owned(), read(folder)?));
-    } else {
-        let entries =
-            std::fs::read_dir(folder).with_context(|| format!("cannot read the pack {}", folder.display()))?;
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_file() && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        if paths.is_empty() {
-            bail!("{} holds no YAML file; a pack is a folder with pack.yaml", folder.display());
-        }
-        for path in paths {
-            sources.push((path.to_string_lossy().into_owned(), read(&path)?));
+        return Ok(vec![(folder.to_string_lossy().into_owned(), read(folder)?)]);
+    }
+    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read the pack {}", folder.display()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_file() && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+            paths.push(path);
         }
     }
-    parse_pack(files, &sources)
-        .map_err(|problems| refuse(&problems, files, &format!("the pack {} has errors", folder.display())))
+    paths.sort();
+    if paths.is_empty() {
+        bail!("{} holds no YAML file; a pack is a folder with pack.yaml", folder.display());
+    }
+    paths.into_iter().map(|path| Ok((path.to_string_lossy().into_owned(), read(&path)?))).collect()
 }
 
 /// Reads `pack.name=value`.

@@ -7,6 +7,7 @@ pub mod exit;
 
 mod check;
 mod completions;
+mod diff;
 mod dossier;
 mod evaluate;
 mod explain;
@@ -14,12 +15,17 @@ mod init;
 mod input;
 mod jail;
 mod judge;
+mod keep;
 mod live;
 mod output;
 mod pack;
 mod pdf;
+mod replay;
 mod report;
 mod schema;
+mod store;
+mod stored;
+mod verify;
 
 use std::io::Write as _;
 
@@ -37,6 +43,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Collect(args) => live::collect(args),
         Command::Evaluate(args) => evaluate::run(args),
         Command::Report(args) => report::run(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Pack(command) => pack::run(command),
         Command::Schema(args) => schema::run(args),

@@ -29,8 +29,8 @@ pub(super) fn validate(args: &ReportArgs) -> anyhow::Result<()> {
     targets(args).map(|_| ())
 }
 
-/// Whether one of the reports shows pictures of domains.
-pub(super) fn has_pictures(args: &ReportArgs) -> bool {
+/// Whether one of the reports is for people, with pictures of domains.
+pub(super) fn has_page(args: &ReportArgs) -> bool {
     let files = args.output.iter().filter_map(|text| text.split_once('=')).map(|(format, _)| format.parse());
     files.chain([Ok(args.format)]).any(|format| format == Ok(Format::Html))
 }
@@ -57,11 +57,16 @@ pub(super) fn write(
         ..reports::Context::new(env!("CARGO_PKG_VERSION"), files)
     };
     for target in targets(args)? {
-        write_file(&target.path, |out| {
-            reports::render(target.format, assessment, &context(false, columns().unwrap_or(WIDTH)), out)
-        })
-        .with_context(|| format!("cannot write the report {}", target.path.display()))?;
+        write_file(&target.path, |out| reports::render(target.format, assessment, &context(false, file_width()), out))
+            .with_context(|| format!("cannot write the report {}", target.path.display()))?;
     }
+    write_stdout(|colour, width, out| reports::render(args.format, assessment, &context(colour, width), out))
+}
+
+/// Writes to standard output, told whether it takes colour and how many columns it has.
+pub(super) fn write_stdout(
+    render: impl FnOnce(bool, usize, &mut dyn Write) -> std::io::Result<()>,
+) -> anyhow::Result<()> {
     let stdout = std::io::stdout();
     let colour = match anstream::AutoStream::choice(&stdout) {
         anstream::ColorChoice::Never => false,
@@ -70,13 +75,16 @@ pub(super) fn write(
     };
     let width = columns().or_else(|| terminal_width(&stdout)).unwrap_or(WIDTH);
     let mut out = BufWriter::new(stdout.lock());
-    let written =
-        reports::render(args.format, assessment, &context(colour, width), &mut out).and_then(|()| out.flush());
-    match written {
+    match render(colour, width, &mut out).and_then(|()| out.flush()) {
         // A reader that has seen enough (`| head`) does not change the verdict.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => Ok(written?),
     }
+}
+
+/// The columns of text that goes to a file.
+pub(super) fn file_width() -> usize {
+    columns().unwrap_or(WIDTH)
 }
 
 /// The git repository that the current folder lies in, so that reports can name files from its root.
@@ -142,13 +150,18 @@ fn targets(args: &ReportArgs) -> anyhow::Result<Vec<Target>> {
         .collect()
 }
 
-/// Writes beside the target first and renames, so that a report is complete or not there.
+/// Writes beside the target first and renames, so that a report is complete or not there. What is there and is no file, such
+/// as `/dev/null` or a pipe, is written into, never replaced.
 pub(super) fn write_file(
     path: &Path,
     render: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
 ) -> std::io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent)?;
+    }
+    if path.metadata().is_ok_and(|there| !there.is_file()) {
+        let mut out = BufWriter::new(File::options().write(true).open(path)?);
+        return render(&mut out).and_then(|()| out.flush());
     }
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");

@@ -1,39 +1,35 @@
-//! `mailvet report`: one report from a stored snapshot, as a document to hand over.
+//! `mailvet report`: one report from a stored run, as a document to hand over.
 //!
 //! It is judged as `evaluate` does, and the report says what it was made from, down to the digest. A PDF is the page of
 //! the HTML report, printed by a browser that is installed ([`pdf`]).
 
 use std::io::Write as _;
-use std::path::Path;
 
 use anyhow::{Context as _, bail};
 
-use super::evaluate::{self, Judged, Question};
 use super::output::{self, Repository};
+use super::replay::{Question, Replay};
 use super::{exit, pdf};
-use crate::cli::{DocumentFormat, ReportCommandArgs};
-use crate::reports::dossier::Origin;
+use crate::cli::{DocumentArgs, DocumentFormat};
 use crate::reports::{self, Format};
 
 /// Judges and writes the document.
-pub(super) fn run(args: &ReportCommandArgs) -> anyhow::Result<u8> {
-    // What is missing is told before a large snapshot is judged.
+pub(super) fn run(args: &DocumentArgs) -> anyhow::Result<u8> {
+    // What is missing is told before a large run is judged.
     let printer = match args.format {
         DocumentFormat::Pdf if args.output.is_none() => bail!("a PDF needs a file: -o report.pdf"),
         DocumentFormat::Pdf => Some(pdf::Program::find(args.printer)?),
         DocumentFormat::Report(_) => None,
     };
-    let question = Question {
-        snapshot: &args.snapshot,
+    let mut judged = Replay::of(&Question {
+        input: &args.input,
         inventory: args.inventory.as_deref(),
         no_inventory: args.no_inventory,
+        previous: args.previous.as_deref(),
         policy: &args.policy,
         audience: args.audience,
-        pictures: matches!(args.format, DocumentFormat::Pdf | DocumentFormat::Report(Format::Html)),
-    };
-    let mut judged = evaluate::judge(&question)?;
-    judged.dossier.origin = Some(origin(&args.snapshot, &judged.sha256));
-    judged.dossier.artefacts = std::mem::take(&mut judged.artefacts);
+    })?;
+    judged.name_origin();
     let format = match args.format {
         DocumentFormat::Report(format) => format,
         DocumentFormat::Pdf => Format::Html,
@@ -57,7 +53,7 @@ pub(super) fn run(args: &ReportCommandArgs) -> anyhow::Result<u8> {
     Ok(exit::GOOD)
 }
 
-fn render(format: Format, judged: &Judged, out: &mut dyn std::io::Write) -> std::io::Result<()> {
+fn render(format: Format, judged: &Replay, out: &mut dyn std::io::Write) -> std::io::Result<()> {
     let repository = Repository::find();
     let home = judged.home().map(|path| path.replace('\\', "/"));
     let context = reports::Context {
@@ -70,10 +66,4 @@ fn render(format: Format, judged: &Judged, out: &mut dyn std::io::Write) -> std:
         ..reports::Context::new(env!("CARGO_PKG_VERSION"), &judged.files)
     };
     reports::render(format, &judged.assessment, &context, out)
-}
-
-/// What the report says it was made from. The folder is nobody's business who reads it.
-fn origin(path: &Path, sha256: &str) -> Origin {
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    Origin { kind: "snapshot", check: format!("sha256sum {name}"), name, sha256: sha256.to_owned() }
 }

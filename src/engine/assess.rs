@@ -183,7 +183,7 @@ impl Assembler {
         let Assembler { policy, as_of, mut targets } = self;
         targets.sort_by(|one, two| (one.kind, &one.name).cmp(&(two.kind, &two.name)));
         let waivers = apply_waivers(&policy, as_of, &mut targets);
-        Assessment { policy, as_of, targets, coverage, waivers, base: None }
+        Assessment { policy, as_of, targets, coverage, waivers, base: None, history: None }
     }
 }
 

@@ -49,10 +49,10 @@ pub fn compare(mut head: Assessment, base: &Assessment, revision: &str) -> Asses
 }
 
 /// One finding on one side.
-struct State<'a> {
-    rule: &'a Rule,
-    verdict: Verdict,
-    detail: Option<&'a Detail>,
+pub(super) struct State<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) verdict: Verdict,
+    pub(super) detail: Option<&'a Detail>,
 }
 
 fn state_of<'a>(
@@ -66,7 +66,7 @@ fn state_of<'a>(
     Some((index, State { rule: &assessment.policy.rules[index], verdict, detail: detail_of(target, index) }))
 }
 
-fn detail_of(target: &AssessedTarget, rule: usize) -> Option<&Detail> {
+pub(super) fn detail_of(target: &AssessedTarget, rule: usize) -> Option<&Detail> {
     target.details.iter().find(|detail| usize::from(detail.rule.0) == rule)
 }
 
@@ -93,7 +93,7 @@ fn leave_out(target: &mut AssessedTarget, rules: &[usize]) {
     target.details = std::mem::take(&mut target.details).into_iter().filter(kept).collect();
 }
 
-fn worse(now: &State<'_>, then: &State<'_>) -> bool {
+pub(super) fn worse(now: &State<'_>, then: &State<'_>) -> bool {
     let waived = |state: &State<'_>| state.detail.is_some_and(|detail| detail.waived.is_some());
     if rank(now.verdict) > rank(then.verdict)
         || now.rule.severity > then.rule.severity

@@ -5,8 +5,8 @@
 //! the text is registered like a file, so that a fact points at the characters it was read from, wherever they came
 //! from, and the file names the artefact behind it. Nothing here interprets an artefact.
 
-use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -55,8 +55,23 @@ impl Artefact {
 #[derive(Debug)]
 pub struct Recorder {
     inner: Mutex<Inner>,
-    /// Whether raw artefacts are kept, or only their ids and texts.
+    /// Whether raw artefacts are kept, and all texts with them.
     keep_raw: bool,
+}
+
+/// The text of a file, for as long as somebody may still point at it. When the last one is dropped and nothing quotes
+/// the file ([`Recorder::quote`]), a run that keeps no raw artefacts drops the text: most messages of a large run say
+/// what is expected, and no finding ever points at them.
+#[derive(Debug)]
+pub struct Held {
+    recorder: Arc<Recorder>,
+    file: FileId,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.recorder.with(|inner| inner.let_go(self.file));
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +80,10 @@ struct Inner {
     artefacts: Vec<(FileId, Artefact)>,
     /// Files that were reserved and are not filled yet.
     unfilled: BTreeSet<FileId>,
+    /// How many [`Held`] there are of a file, for those whose text may be dropped.
+    held: BTreeMap<FileId, usize>,
+    /// Files that are pointed at by what outlives the targets.
+    quoted: BTreeSet<FileId>,
     /// Whether the files have been taken: what comes later is dropped.
     closed: bool,
 }
@@ -73,8 +92,32 @@ impl Recorder {
     /// A recorder that adds to `files`. Without `keep_raw`, the bytes of artefacts are dropped once they have an id.
     pub fn new(files: Files, keep_raw: bool) -> Recorder {
         Recorder {
-            inner: Mutex::new(Inner { files, artefacts: Vec::new(), unfilled: BTreeSet::new(), closed: false }),
+            inner: Mutex::new(Inner {
+                files,
+                artefacts: Vec::new(),
+                unfilled: BTreeSet::new(),
+                held: BTreeMap::new(),
+                quoted: BTreeSet::new(),
+                closed: false,
+            }),
             keep_raw,
+        }
+    }
+
+    /// Keeps the text of a file while the result exists, and lets it be dropped afterwards; `None` where every text is
+    /// kept. Texts that nobody ever held stay.
+    pub fn hold(self: &Arc<Self>, file: FileId) -> Option<Held> {
+        if self.keep_raw {
+            return None;
+        }
+        self.with(|inner| *inner.held.entry(file).or_default() += 1);
+        Some(Held { recorder: Arc::clone(self), file })
+    }
+
+    /// Keeps the texts of files for good: a finding points at them. They must be held while this is called.
+    pub fn quote(&self, files: impl IntoIterator<Item = FileId>) {
+        if !self.keep_raw {
+            self.with(|inner| inner.quoted.extend(files));
         }
     }
 
@@ -144,6 +187,18 @@ impl Recorder {
 }
 
 impl Inner {
+    fn let_go(&mut self, file: FileId) {
+        let Some(count) = self.held.get_mut(&file) else { return };
+        *count -= 1;
+        if *count > 0 {
+            return;
+        }
+        self.held.remove(&file);
+        if !self.closed && !self.quoted.contains(&file) {
+            self.files.clear(file);
+        }
+    }
+
     /// What was begun and dropped is evidence without a byte: it must not be taken for a file of the repository.
     fn end_unfilled(&mut self, keep_raw: bool) {
         for id in std::mem::take(&mut self.unfilled) {

@@ -15,6 +15,7 @@ pub mod document;
 pub mod domain;
 pub mod evidence;
 pub mod host;
+pub mod meaning;
 pub mod service;
 pub mod snapshot;
 pub mod stored;
@@ -22,7 +23,7 @@ mod value;
 
 pub use catalogue::{Catalogue, Entry, Path, PathError};
 pub use domain::DomainFacts;
-pub use evidence::{Artefact, ArtefactKind, Recorder};
+pub use evidence::{Artefact, ArtefactKind, Held, Recorder};
 pub use host::HostFacts;
 pub use model::{Cause, Fact, Method, Observed, Proof, Provenance};
 pub use service::ServiceFacts;

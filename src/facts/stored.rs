@@ -1,35 +1,35 @@
 //! The snapshot as a file: JSON Lines, one line for each part, so that it is written and read as a stream.
 //!
 //! The first line is the header; then come targets with their facts, files (the texts that spans point into), raw
-//! artefacts and the coverage statement in any order; the last line counts them and holds a SHA-256 over all bytes before
-//! it, so that a file that was cut or changed is recognised. Ids of files are those of the run that wrote them, so that
-//! spans keep their meaning; ids without a line belonged to packs and waivers, which are no part of a snapshot.
+//! artefacts, the coverage statement and what an earlier run had found in any order; the last line counts them and holds a
+//! SHA-256 over all bytes before it, so that a file that was cut or changed is recognised. Ids of files are those of the run
+//! that wrote them, so that spans keep their meaning; ids without a line belonged to packs and waivers, which are no part of
+//! a snapshot.
 //!
 //! A reader goes through the file twice: [`check`] reads everything but the facts and proves that the file is whole;
 //! [`targets`] hands over the facts target by target. A key that this version does not know is an error: to drop it
 //! would be to judge less than was collected.
 
+mod read;
+
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, Write};
 
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::domain::Time;
 use super::evidence::base64_bytes;
-use super::{Artefact, ArtefactKind, Coverage, LiveCoverage, LiveMessage, TargetFacts};
-use crate::diag::{Diagnostic, FileId, Files, Level, SourceFile, Span};
+use super::{
+    Artefact, ArtefactKind, Coverage, Ignored, LiveCoverage, LiveMessage, NotEvaluated, SourceRead, Target, TargetFacts,
+};
+use crate::diag::{Diagnostic, FileId, Level, SourceFile, Span, stored_code};
+
+pub use read::{Checked, Partial, Salvaged, SnapshotError, artefacts, check, salvage, targets};
 
 /// Version of the format. It changes when a reader of the old one would misread the new one.
 pub const FORMAT: u32 = 1;
-
-/// Longest line that is read, in bytes.
-const MAX_LINE: u64 = 64 << 20;
-
-/// Most ids of files without a line: files of policy that the run had read.
-const MAX_GAPS: u32 = 1 << 16;
 
 /// One line of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +45,8 @@ pub enum SnapshotLine {
     Evidence(StoredArtefact),
     /// What was looked at, and what was not.
     Coverage(StoredCoverage),
+    /// What the run before this one had found, when it was given.
+    History(StoredHistory),
     /// The last line: what the file holds.
     End(End),
 }
@@ -135,14 +137,91 @@ pub struct StoredArtefact {
     pub raw: Vec<u8>,
 }
 
+/// What is known of a raw artefact beside its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtefactHead {
+    /// SHA-256 of the bytes, in hexadecimal digits.
+    pub id: String,
+    /// The file that renders it.
+    pub file: FileId,
+    /// Its kind.
+    pub kind: ArtefactKind,
+    /// What it is, in words.
+    pub title: String,
+    /// When it was received.
+    pub time: Time,
+    /// How many bytes it has.
+    pub size: usize,
+}
+
+impl From<&StoredArtefact> for ArtefactHead {
+    fn from(stored: &StoredArtefact) -> ArtefactHead {
+        let StoredArtefact { id, file, kind, title, time, raw } = stored;
+        ArtefactHead { id: id.clone(), file: *file, kind: *kind, title: title.clone(), time: *time, size: raw.len() }
+    }
+}
+
 /// What was looked at, and what was not.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StoredCoverage {
-    /// What was asked on the network.
-    pub live: LiveCoverage,
+    /// What was asked on the network; absent for a run that read files only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub live: Option<LiveCoverage>,
     /// Messages of the run about itself.
     pub messages: Vec<StoredMessage>,
+    /// What was read from files; absent for a run that asked the network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<StoredSources>,
+}
+
+/// What was read from files, and what was not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredSources {
+    /// Files and zones that were read.
+    pub sources: Vec<SourceRead>,
+    /// Files that were found and not read as DNS data.
+    pub ignored: Vec<Ignored>,
+    /// Names whose records are not known from the files.
+    pub not_evaluated: Vec<NotEvaluated>,
+    /// Messages about the sources.
+    pub diagnostics: Vec<StoredDiagnostic>,
+}
+
+/// A message about a place in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredDiagnostic {
+    /// How much it matters.
+    pub level: Level,
+    /// Kind of message.
+    pub code: String,
+    /// What is the matter.
+    pub message: String,
+    /// The characters it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub span: Option<Span>,
+    /// A few words beside these characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// What to change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl From<&Diagnostic> for StoredDiagnostic {
+    fn from(item: &Diagnostic) -> Self {
+        let Diagnostic { level, code, message, span, label, help } = item.clone();
+        StoredDiagnostic { level, code: code.to_owned(), message, span, label, help }
+    }
+}
+
+impl From<&StoredDiagnostic> for Diagnostic {
+    fn from(item: &StoredDiagnostic) -> Self {
+        let StoredDiagnostic { level, code, message, span, label, help } = item.clone();
+        Diagnostic { level, code: stored_code(&code), message, span, label, help }
+    }
 }
 
 /// A message of a run about itself.
@@ -155,6 +234,58 @@ pub struct StoredMessage {
     pub code: LiveMessage,
     /// What is the matter.
     pub message: String,
+}
+
+/// What the run before the one that wrote the snapshot had found, so that findings are told with their history when the
+/// snapshot is judged again, and when the next run is compared with it. Words and dates are checked when it is used.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredHistory {
+    /// The day of that run, UTC, as `YYYY-MM-DD`.
+    pub date: String,
+    /// Ids of the rules that it was judged by.
+    pub rules: Vec<String>,
+    /// Every target with its verdicts.
+    pub targets: Vec<StoredVerdicts>,
+    /// Every finding that failed then or earlier.
+    pub findings: Vec<StoredFinding>,
+}
+
+/// The verdicts on one target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredVerdicts {
+    /// Kind of the target.
+    pub kind: Target,
+    /// Name of the target.
+    pub name: String,
+    /// Positions in `rules`, by verdict.
+    pub verdicts: BTreeMap<String, Vec<u32>>,
+}
+
+/// A finding that failed in an earlier run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StoredFinding {
+    /// Rule id.
+    pub rule: String,
+    /// Kind of the target.
+    pub kind: Target,
+    /// Name of the target.
+    pub target: String,
+    /// The day on which it was first seen to fail, as `YYYY-MM-DD`.
+    pub first_seen: String,
+    /// The day on which it was last seen to fail, as `YYYY-MM-DD`.
+    pub last_seen: String,
+    /// The day on which it was seen to be mended, as `YYYY-MM-DD`; missing while it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fixed: Option<String>,
+    /// Whether it came back after it had been mended.
+    pub regressed: bool,
+    /// Whether a waiver covered it.
+    pub waived: bool,
+    /// Digest of what was observed, by which a changed finding is told from an unchanged one.
+    pub observed: String,
 }
 
 /// What a snapshot holds.
@@ -175,37 +306,27 @@ impl StoredCoverage {
     /// The coverage statement as the engine takes it.
     pub fn coverage(&self) -> Coverage {
         let diagnostic = |item: &StoredMessage| Diagnostic::new(item.level, item.code.as_str(), item.message.as_str());
+        let files = self.files.clone().unwrap_or_default();
+        let of_files = files.diagnostics.iter().map(Diagnostic::from);
         Coverage {
-            diagnostics: self.messages.iter().map(diagnostic).collect(),
-            live: Some(Box::new(self.live.clone())),
-            ..Coverage::default()
+            sources: files.sources,
+            ignored: files.ignored,
+            not_evaluated: files.not_evaluated,
+            diagnostics: self.messages.iter().map(diagnostic).chain(of_files).collect(),
+            live: self.live.clone().map(Box::new),
         }
     }
-}
 
-/// Why a snapshot cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SnapshotError {
-    /// The file cannot be read.
-    #[error("cannot read the snapshot: {0}")]
-    Io(#[from] io::Error),
-    /// Another version wrote it.
-    #[error("the snapshot has format {0}, which mailvet {version} does not know", version = env!("CARGO_PKG_VERSION"))]
-    Format(u64),
-    /// The last line is missing.
-    #[error("the snapshot ends early: its last line is missing")]
-    Cut,
-    /// What the last line says is not what the file holds.
-    #[error("the snapshot was changed after it was written: {0}")]
-    Changed(&'static str),
-    /// A line cannot be used.
-    #[error("line {line}: {reason}")]
-    Line {
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong.
-        reason: String,
-    },
+    /// The coverage statement of a run that read files only.
+    pub fn of_files(coverage: &Coverage) -> StoredCoverage {
+        let files = StoredSources {
+            sources: coverage.sources.clone(),
+            ignored: coverage.ignored.clone(),
+            not_evaluated: coverage.not_evaluated.clone(),
+            diagnostics: coverage.diagnostics.iter().map(StoredDiagnostic::from).collect(),
+        };
+        StoredCoverage { live: None, messages: Vec::new(), files: Some(files) }
+    }
 }
 
 /// Writes a snapshot line by line.
@@ -271,12 +392,43 @@ impl<W: Write> Writer<W> {
         self.write(&line(&SnapshotLine::File(StoredFile { id, path: file.path.clone(), text, base64, evidence }))?)
     }
 
+    /// Adds a line that [`salvage`] has found whole in a snapshot that was not finished.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn salvaged(&mut self, line: &Salvaged<'_>) -> io::Result<()> {
+        let (count, bytes) = match line {
+            Salvaged::Target(_, bytes) => (&mut self.end.targets, bytes),
+            Salvaged::File(_, bytes) => (&mut self.end.files, bytes),
+            Salvaged::Evidence(bytes) => (&mut self.end.evidence, bytes),
+        };
+        *count += 1;
+        self.write(bytes)
+    }
+
+    /// Hands what is written on to the system, and gives the file behind the writer.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn flush(&mut self) -> io::Result<&mut W> {
+        self.out.flush()?;
+        Ok(&mut self.out)
+    }
+
     /// Adds the coverage statement.
     ///
     /// # Errors
     /// Writing failed.
     pub fn coverage(&mut self, coverage: StoredCoverage) -> io::Result<()> {
         self.write(&line(&SnapshotLine::Coverage(coverage))?)
+    }
+
+    /// Adds what the run before had found.
+    ///
+    /// # Errors
+    /// Writing failed.
+    pub fn history(&mut self, history: StoredHistory) -> io::Result<()> {
+        self.write(&line(&SnapshotLine::History(history))?)
     }
 
     /// Writes the last line and gives the writer back.
@@ -294,255 +446,6 @@ impl<W: Write> Writer<W> {
     fn write(&mut self, line: &[u8]) -> io::Result<()> {
         self.hash.update(line);
         self.out.write_all(line)
-    }
-}
-
-/// Everything of a snapshot but the facts.
-#[derive(Debug)]
-pub struct Checked {
-    /// The header.
-    pub header: Header,
-    /// The files, with the ids of the run that collected.
-    pub files: Files,
-    /// What was looked at, and what was not.
-    pub coverage: StoredCoverage,
-    /// The raw artefacts without their bytes, in the order of their files.
-    pub artefacts: Vec<ArtefactHead>,
-    /// SHA-256 of the whole snapshot, in hexadecimal digits.
-    pub sha256: String,
-}
-
-/// What is known of a raw artefact beside its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ArtefactHead {
-    /// SHA-256 of the bytes, in hexadecimal digits.
-    pub id: String,
-    /// The file that renders it.
-    pub file: FileId,
-    /// Its kind.
-    pub kind: ArtefactKind,
-    /// What it is, in words.
-    pub title: String,
-    /// When it was received.
-    pub time: Time,
-    /// How many bytes it has.
-    pub size: usize,
-}
-
-/// Reads a snapshot but its facts, and proves that it is whole.
-///
-/// # Errors
-/// A file that is cut, changed, of another version, or not a snapshot.
-pub fn check(input: impl BufRead) -> Result<Checked, SnapshotError> {
-    let mut lines = Lines::new(input);
-    let header = header(&mut lines)?;
-    let mut checking = Checking::default();
-    let end = loop {
-        let before = lines.hash.clone();
-        let Some(line) = lines.next()? else { return Err(SnapshotError::Cut) };
-        if let Some(end) = checking.take(&line)? {
-            let sha256 = data_encoding::HEXLOWER.encode(&before.finalize());
-            if sha256 != end.sha256 {
-                return Err(SnapshotError::Changed("its SHA-256 is another one"));
-            }
-            break end;
-        }
-    };
-    if lines.next()?.is_some() {
-        return Err(SnapshotError::Changed("something follows its last line"));
-    }
-    checking.finish(header, &end, data_encoding::HEXLOWER.encode(&lines.hash.finalize()))
-}
-
-/// Hands over the facts of a snapshot, target by target.
-///
-/// # Errors
-/// A line that cannot be read.
-pub fn targets(input: impl BufRead, mut each: impl FnMut(StoredTarget)) -> Result<(), SnapshotError> {
-    let mut lines = Lines::new(input);
-    while let Some(line) = lines.next()? {
-        if line.kind() == Some("target") {
-            match line.parse()? {
-                SnapshotLine::Target(target) => each(target),
-                _ => return Err(line.wrong("this is no target")),
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The first line. Its format is looked at before anything else, because all else depends on it.
-fn header(lines: &mut Lines<impl BufRead>) -> Result<Header, SnapshotError> {
-    let Some(line) = lines.next()? else { return Err(SnapshotError::Cut) };
-    let value: serde_json::Value =
-        line.parse().map_err(|_| line.wrong("this is not a mailvet snapshot: the first line must be its header"))?;
-    match value.pointer("/header/format").and_then(serde_json::Value::as_u64) {
-        None => return Err(line.wrong("this is not a mailvet snapshot: the header with its format is missing")),
-        Some(format) if format != u64::from(FORMAT) => return Err(SnapshotError::Format(format)),
-        Some(_) => {}
-    }
-    match line.parse()? {
-        SnapshotLine::Header(header) => Ok(header),
-        _ => Err(line.wrong("the first line must be the header")),
-    }
-}
-
-/// What the first reading has seen so far.
-#[derive(Default)]
-struct Checking {
-    files: BTreeMap<FileId, StoredFile>,
-    /// Artefacts by the file that renders them.
-    artefacts: BTreeMap<FileId, ArtefactHead>,
-    coverage: Option<StoredCoverage>,
-    targets: u64,
-}
-
-impl Checking {
-    /// Takes one line; the last one ends the reading.
-    fn take(&mut self, line: &RawLine) -> Result<Option<End>, SnapshotError> {
-        if line.kind() == Some("target") {
-            self.targets += 1;
-            return Ok(None);
-        }
-        match line.parse()? {
-            SnapshotLine::End(end) => return Ok(Some(end)),
-            SnapshotLine::File(file) => {
-                if file.text.is_some() == file.base64.is_some() {
-                    return Err(line.wrong("a file has either `text` or `base64`"));
-                }
-                if self.files.insert(file.id, file).is_some() {
-                    return Err(line.wrong("a file of this id was there already"));
-                }
-            }
-            SnapshotLine::Evidence(artefact) => {
-                let id = data_encoding::HEXLOWER.encode(&Sha256::digest(&artefact.raw));
-                if id != artefact.id {
-                    return Err(line.wrong("the id is not the SHA-256 of the bytes"));
-                }
-                let StoredArtefact { file, kind, title, time, raw, .. } = artefact;
-                self.artefacts.insert(file, ArtefactHead { id, file, kind, title, time, size: raw.len() });
-            }
-            SnapshotLine::Coverage(coverage) => {
-                if self.coverage.replace(coverage).is_some() {
-                    return Err(line.wrong("there is a second coverage statement"));
-                }
-            }
-            SnapshotLine::Header(_) => return Err(line.wrong("there is a second header")),
-            SnapshotLine::Target(_) => return Err(line.wrong("a target must not stand here")),
-        }
-        Ok(None)
-    }
-
-    fn finish(self, header: Header, end: &End, sha256: String) -> Result<Checked, SnapshotError> {
-        let count = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
-        if (self.targets, count(self.files.len())) != (end.targets, end.files) {
-            return Err(SnapshotError::Changed("it holds another number of targets or files"));
-        }
-        if count(self.artefacts.len()) != end.evidence {
-            return Err(SnapshotError::Changed("it holds another number of artefacts"));
-        }
-        for (file, artefact) in &self.artefacts {
-            if self.files.get(file).and_then(|file| file.evidence.as_ref()) != Some(&artefact.id) {
-                return Err(SnapshotError::Changed("an artefact belongs to no file"));
-            }
-        }
-        let Some(coverage) = self.coverage else {
-            return Err(SnapshotError::Changed("it has no coverage statement"));
-        };
-        let artefacts = self.artefacts.into_values().collect();
-        Ok(Checked { header, files: table(self.files)?, coverage, artefacts, sha256 })
-    }
-}
-
-/// The table of files with the ids that spans use.
-fn table(stored: BTreeMap<FileId, StoredFile>) -> Result<Files, SnapshotError> {
-    let highest = stored.keys().next_back().map_or(0, |id| id.0);
-    if highest > u32::try_from(stored.len()).unwrap_or(u32::MAX).saturating_add(MAX_GAPS) {
-        return Err(SnapshotError::Changed("the ids of its files are too far apart"));
-    }
-    let mut files = Files::default();
-    for (id, file) in stored {
-        while files.len() < id.0 as usize {
-            files.add("", Vec::new());
-        }
-        let bytes = match (file.text, file.base64) {
-            (Some(text), _) => text.into_bytes(),
-            (None, Some(base64)) => data_encoding::BASE64
-                .decode(base64.as_bytes())
-                .map_err(|_| SnapshotError::Changed("a file is not written in base64"))?,
-            (None, None) => Vec::new(),
-        };
-        match file.evidence {
-            Some(evidence) => {
-                let id = files.add(file.path, Vec::new());
-                files.fill(id, bytes, evidence);
-            }
-            None => {
-                files.add(file.path, bytes);
-            }
-        }
-    }
-    Ok(files)
-}
-
-/// Lines within the limit, with the hash of all that were read.
-struct Lines<R> {
-    input: R,
-    number: u64,
-    hash: Sha256,
-}
-
-struct RawLine {
-    number: u64,
-    bytes: Vec<u8>,
-}
-
-impl<R: BufRead> Lines<R> {
-    fn new(input: R) -> Lines<R> {
-        Lines { input, number: 0, hash: Sha256::new() }
-    }
-
-    /// The next line, or `None` at the end of the file.
-    fn next(&mut self) -> Result<Option<RawLine>, SnapshotError> {
-        use io::Read as _;
-        let mut bytes = Vec::new();
-        let read = self.input.by_ref().take(MAX_LINE + 1).read_until(b'\n', &mut bytes)?;
-        if read == 0 {
-            return Ok(None);
-        }
-        self.number += 1;
-        let line = RawLine { number: self.number, bytes };
-        if line.bytes.last() != Some(&b'\n') {
-            let too_long = line.bytes.len() as u64 > MAX_LINE;
-            return Err(if too_long { line.wrong("the line is too long") } else { SnapshotError::Cut });
-        }
-        self.hash.update(&line.bytes);
-        Ok(Some(line))
-    }
-}
-
-impl RawLine {
-    /// The only key of the line's object, without reading what it holds.
-    fn kind(&self) -> Option<&str> {
-        let text = self.bytes.trim_ascii_start().strip_prefix(b"{")?;
-        let text = text.trim_ascii_start().strip_prefix(b"\"")?;
-        let end = memchr::memchr(b'"', text)?;
-        std::str::from_utf8(text.get(..end)?).ok()
-    }
-
-    fn parse<T: DeserializeOwned>(&self) -> Result<T, SnapshotError> {
-        serde_json::from_slice(&self.bytes).map_err(|error| {
-            let newer = if error.to_string().starts_with("unknown ") {
-                "; a newer version of mailvet may have written the snapshot"
-            } else {
-                ""
-            };
-            self.wrong(&format!("{error}{newer}"))
-        })
-    }
-
-    fn wrong(&self, reason: &str) -> SnapshotError {
-        SnapshotError::Line { line: self.number, reason: reason.to_owned() }
     }
 }
 

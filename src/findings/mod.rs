@@ -4,6 +4,8 @@
 //! only what did not pass carries details. Reports read it through [`Assessment::findings`]; none of them decides
 //! anything. The sentences of explanations are in [`words`], so that every report says the same.
 
+pub mod difference;
+pub mod history;
 pub mod words;
 
 use schemars::JsonSchema;
@@ -80,6 +82,8 @@ pub struct Assessment {
     pub waivers: Vec<WaiverNote>,
     /// What was compared with, when only changes are reported: findings already in the base are left out of `targets`.
     pub base: Option<Base>,
+    /// What an earlier run said of the same findings, when one was given.
+    pub history: Option<Box<history::History>>,
 }
 
 /// The revision that a run was compared with.
@@ -213,6 +217,14 @@ pub struct Finding<'a> {
     pub detail: Option<&'a Detail>,
 }
 
+impl AssessedTarget {
+    /// Every place that the verdicts and their details point at.
+    pub fn spans(&self) -> impl Iterator<Item = Span> {
+        let blamed = self.details.iter().flat_map(|detail| detail.blame.iter().chain(&detail.also));
+        self.anchor.into_iter().chain(blamed.filter_map(|blame| blame.span))
+    }
+}
+
 impl Assessment {
     /// All findings: targets in order, rules in order within a target.
     pub fn findings(&self) -> impl Iterator<Item = Finding<'_>> {
@@ -249,15 +261,21 @@ impl Finding<'_> {
 
     /// Identity of the finding across runs: 64 hexadecimal digits of SHA-256 over rule id and target, independent of lines.
     pub fn fingerprint(&self) -> String {
-        use sha2::{Digest, Sha256};
-        let mut hasher = Sha256::new();
-        hasher.update(self.rule.id.as_bytes());
-        hasher.update(b"\x1f");
-        hasher.update(self.target.kind.as_str().as_bytes());
-        hasher.update(b"\x1f");
-        hasher.update(self.target.name.as_bytes());
-        data_encoding::HEXLOWER.encode(&hasher.finalize())
+        fingerprint(&self.rule.id, self.target.kind, &self.target.name)
     }
+}
+
+/// The fingerprint of a rule's finding on a target.
+pub(crate) fn fingerprint(rule: &str, kind: Target, target: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hasher = Sha256::new();
+    for (index, part) in [rule, kind.as_str(), target].into_iter().enumerate() {
+        if index > 0 {
+            hasher.update(b"\x1f");
+        }
+        hasher.update(part.as_bytes());
+    }
+    data_encoding::HEXLOWER.encode(&hasher.finalize())
 }
 
 /// How many findings have each verdict; waived failures are counted apart.

@@ -152,7 +152,11 @@ fn present(leaf: &Leaf, blame: &Blame, subject: &str, value: &str) -> String {
         },
         Operator::Elements if value == "0" => with_note(format!("there are no {subject}"), blame),
         Operator::Elements => with_note(format!("none of the {value} {subject} is one that the rule is about"), blame),
-        Operator::Count(_) => with_note(format!("number of {subject} is {}; {}", quote(value), expectation()), blame),
+        // The note names what was counted, so it stands beside the number.
+        Operator::Count(_) => {
+            let counted = with_note(format!("number of {subject} is {}", quote(value)), blame);
+            format!("{counted}; {}", expectation())
+        }
         Operator::Distinct(_) => with_note(format!("{subject}: {value} distinct; {}", expectation()), blame),
         _ if matches!(leaf.path.kind, Kind::Bool | Kind::Int) => {
             with_note(format!("{subject}: {}; {}", quote(value), expectation()), blame)

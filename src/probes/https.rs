@@ -135,7 +135,10 @@ async fn ask(
     let soon = by.min(Instant::now() + settings.reply_timeout);
     let (stream, handshake) = match timeout_at(soon, tls::handshake(stream, host, &settings.trust)).await {
         Ok(Ok(done)) => done,
-        Ok(Err(why)) => return Err(page.failure(Cause::TlsHandshake, &format!("the TLS handshake failed: {why}"))),
+        Ok(Err(why)) => {
+            let cause = if why.is_said { Cause::TlsHandshake } else { Cause::Protocol };
+            return Err(page.failure(cause, &format!("the TLS handshake failed: {why}")));
+        }
         Err(_) => return Err(page.failure(Cause::TcpTimeout, "the TLS handshake was not completed in time")),
     };
     let name = format!("{}[{}]:{}", host.as_str(), address.ip(), address.port());
@@ -391,6 +394,9 @@ mod tests {
             at(&files, failure.span),
             "-- the TLS handshake failed: the server sent the alert unrecognized_name (112)"
         );
+        // A connection that ends may have ended for another reason than TLS.
+        let ended = played(|_, stream| async move { drop(stream) }).await;
+        assert_eq!(cause(fetched(&[ended], root.store()).await.0), Cause::Protocol);
         let broken = served(&leaf, b"nothing of HTTP\r\n\r\n", root.store()).await.0;
         assert_eq!(cause(broken), Cause::Protocol);
         let half = served(&leaf, b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\nversion", root.store()).await.0;

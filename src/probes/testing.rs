@@ -113,11 +113,6 @@ impl Server {
         Server { address, heard, task }
     }
 
-    /// Where it listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
     /// Every line that it heard, by connection.
     pub(crate) fn heard(&self) -> Vec<Vec<String>> {
         self.heard.lock().unwrap().clone()

@@ -1,4 +1,5 @@
-//! Every sink's escaping in one place: terminal and CI log, Markdown, XML, workflow commands, SARIF messages, URIs, JSON.
+//! Every sink's escaping in one place: terminal and CI log, Markdown, XML, workflow commands, SARIF messages, URIs, JSON,
+//! cells of spreadsheets, the markup of OSCAL, texts that Heimdall shows.
 //!
 //! Names, records, paths, snippets, packs and waivers are written by others. What each of them could do differs by sink:
 //! move a cursor, start a workflow command, mention a person, open an element, end a string. A report passes every text
@@ -120,6 +121,68 @@ pub(super) fn xml(text: &str) -> String {
     out
 }
 
+/// A quoted cell of a CSV file (RFC 4180 section 2) that no spreadsheet takes for a formula.
+///
+/// A text that begins like a formula gets an apostrophe before it, which spreadsheets show and do not calculate. So does
+/// what follows a semicolon: where lists are separated by semicolons, spreadsheets cut lines there, quoted or not.
+pub(super) fn csv(text: &str) -> String {
+    let shown = terminal(text);
+    let mut out = String::with_capacity(shown.len() + 8);
+    out.push('"');
+    let mut begins = true;
+    for character in shown.chars() {
+        if begins && is_formula_mark(character) {
+            out.push('\'');
+        }
+        // Spreadsheets may trim what stands before the mark.
+        begins = character == ';' || (begins && (character.is_whitespace() || character == '"'));
+        match character {
+            '"' => out.push_str("\"\""),
+            // Sheets are stored as XML 1.0, which has no such characters: spreadsheets would drop them silently.
+            '\u{fffe}' | '\u{ffff}' => {
+                let _ = write!(out, "\\u{{{:x}}}", character as u32);
+            }
+            plain => out.push(plain),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// Whether a cell that begins with the character is calculated. Spreadsheets also accept the full-width forms.
+fn is_formula_mark(character: char) -> bool {
+    matches!(character, '=' | '+' | '-' | '@' | '\u{ff1d}' | '\u{ff0b}' | '\u{ff0d}' | '\u{ff20}')
+}
+
+/// Text inside the markup of OSCAL, which is CommonMark with quotes, subscripts, superscripts, tables and insertions.
+pub(super) fn oscal(text: &str) -> String {
+    let shown = visible(text);
+    let mut out = String::with_capacity(shown.len() + 16);
+    for character in shown.chars() {
+        match character {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '{' | '}' | '#' | '~' | '^' | '|' | '"' => {
+                out.push('\\');
+                out.push(character);
+            }
+            '-' | '+' | '=' if out.is_empty() => {
+                out.push('\\');
+                out.push(character);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            plain => out.push(plain),
+        }
+    }
+    out
+}
+
+/// Text that Heimdall shows, in some places as HTML after removing what could run: no element comes out of it, and where it is
+/// shown as plain text it reads the same.
+pub(super) fn hdf(text: &str) -> String {
+    visible(text).replace('<', "\\x3c")
+}
+
 /// Appends text of an HTML element, or of a quoted attribute, in which quotes are escaped too. What is no character for
 /// HTML (noncharacters; HTML Standard section 13.2.3.5) is made visible.
 pub(super) fn html(text: &str, in_attribute: bool, out: &mut String) {
@@ -206,6 +269,10 @@ pub(super) struct SafeJson<F>(pub(super) F);
 
 impl<F: Formatter> Formatter for SafeJson<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        // Nearly every text is plain ASCII, which is told byte by byte.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'#') {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut written = 0;
         let mut previous = ' ';
         for (at, character) in fragment.char_indices() {
@@ -289,6 +356,18 @@ mod tests {
             (workflow_property, "a:b,c%\n", "a%3Ab%2Cc%25\\n"),
             (|text| workflow_message([text, "b"]), "100%", "100%25%0Ab"),
             (sarif, "[x](http://y) \\", "\\[x\\](http://y) \\\\"),
+            (csv, "=1+1", "\"'=1+1\""),
+            (csv, " \t@SUM(1)", "\" \\t@SUM(1)\""),
+            (csv, "say \"hi\", -all", "\"say \"\"hi\"\", -all\""),
+            (csv, "v=spf1;=cmd|x; -1", "\"v=spf1;'=cmd|x; '-1\""),
+            (csv, "\u{ffff}", "\"\\u{ffff}\""),
+            (csv, "\"=1", "\"\"\"'=1\""),
+            (
+                oscal,
+                "- a_b `c` <i> {{ insert: param, x }} \"q\"",
+                "\\- a\\_b \\`c\\` &lt;i&gt; \\{\\{ insert: param, x \\}\\} \\\"q\\\"",
+            ),
+            (hdf, "<b>\n", "\\x3cb>\\n"),
             (uri_path, "dns/a b#ä:1.zone", "dns/a%20b%23%C3%A4%3A1.zone"),
             (|text| cut(text, 3).into_owned(), "aäbcd", "aäb… (+2 bytes)"),
             (fence, "a ``` b", "````"),
@@ -327,7 +406,7 @@ mod tests {
         #[test]
         fn no_sink_panics_or_lets_hostile_characters_through(text in any::<String>(), limit in 0usize..20) {
             for escaped in [terminal(&text).into_owned(), markdown(&text), xml(&text), sarif(&text), uri_path(&text),
-                html_of(&text, true), css(&text),
+                csv(&text), oscal(&text), hdf(&text), html_of(&text, true), css(&text),
                 workflow_property(&text), workflow_message([text.as_str()])] {
                 prop_assert!(!escaped.chars().any(is_hostile));
             }
@@ -337,6 +416,10 @@ mod tests {
             prop_assert!(!html_of(&text, false).contains(['<', '>']));
             prop_assert!(!html_of(&text, true).contains(['<', '>', '"', '\'']));
             prop_assert!(!css(&text).contains(['"', '\'', '<', '\n']));
+            prop_assert!(!oscal(&text).contains(['<', '>']) && !hdf(&text).contains('<'));
+            let cell = csv(&text);
+            prop_assert!(!cell[1..cell.len() - 1].replace("\"\"", "").contains('"'));
+            prop_assert!(!cell[1..].trim_start().starts_with(['=', '+', '-', '@']));
         }
     }
 }

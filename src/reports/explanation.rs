@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::findings::{Blame, Finding};
+use super::tally;
+use crate::findings::{Blame, BlameValue, Finding, words};
 use crate::policy::Leaf;
 
 /// One line of an explanation. Nothing in it is escaped for any sink.
@@ -17,6 +18,34 @@ pub(super) struct Line<'a> {
     pub(super) blame: &'a Blame,
     /// What was expected.
     pub(super) leaf: Option<&'a Leaf>,
+}
+
+impl Line<'_> {
+    /// The observation alone, for readers that keep it apart from the expectation: `spf.all: softfail`.
+    pub(super) fn observed(&self) -> String {
+        let note = self.blame.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
+        let value = match &self.blame.observed {
+            BlameValue::Present(value) => value.to_string(),
+            BlameValue::Absent(proof) => format!("absent, {proof}"),
+            BlameValue::Unknown(cause) => format!("unknown, {cause}"),
+        };
+        format!("{}{}: {value}{note}", if self.also { "also " } else { "" }, self.path)
+    }
+
+    /// The expectation alone: `spf.all: expected `fail``.
+    pub(super) fn expected(&self) -> Option<String> {
+        let expected = words::expectation(self.leaf?, self.blame.expected.as_deref(), self.blame.negated);
+        Some(format!("{}: {expected}", self.path))
+    }
+}
+
+/// The facts that a rule needs and this run does not collect for a target, for the verdict `not-checked`.
+pub(super) fn not_collected<'a>(finding: &Finding<'a>, rule: u16) -> BTreeSet<&'a str> {
+    let leaves = &finding.rule.leaves;
+    tally::not_collected(finding, rule)
+        .filter_map(|leaf| leaves.get(usize::from(leaf.0)))
+        .map(|leaf| leaf.list.as_deref().unwrap_or(&leaf.path.text))
+        .collect()
 }
 
 /// The explanation of a finding: first what decides the verdict, then what could not be determined beside it.

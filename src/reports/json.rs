@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::model::{
-    AssessmentDocument, BaseDocument, CoverageDocument, FindingDocument, Lazy, NotCheckedDocument, RuleDocument,
-    SCHEMA_VERSION, TargetDocument, ToolDocument, WaiverDocument,
+    AssessmentDocument, BaseDocument, CoverageDocument, FindingDocument, Lazy, NotCheckedDocument, PreviousDocument,
+    RuleDocument, SCHEMA_VERSION, TargetDocument, ToolDocument, WaiverDocument,
 };
 use super::place::place;
 use super::tally::{NotChecked, Tally};
@@ -46,6 +46,7 @@ pub(super) fn document<Targets, Findings>(
             unchanged: base.unchanged,
             resolved: base.resolved,
         }),
+        previous: assessment.history.as_deref().map(PreviousDocument::new),
         judged: not_judged_because.is_none(),
         not_judged_because,
         counts: tally.counts,

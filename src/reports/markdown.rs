@@ -4,6 +4,8 @@
 //! GitHub rejects a summary above 1 MiB, so sections that no longer fit are counted instead of written. Waived,
 //! not-applicable and passed findings are only counted.
 
+pub(super) mod difference;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -12,7 +14,8 @@ use super::place::place;
 use super::tally::Tally;
 use super::text::zone_line;
 use super::{
-    Context, Key, LIVE_PLACES, days_until, entries, escape, is_open_failure, is_undetermined, live_sentence, plural,
+    Context, Key, LIVE_PLACES, days_until, entries, escape, history_sentence, is_open_failure, is_undetermined,
+    live_sentence, plural, seen_sentence,
 };
 use crate::findings::{Assessment, Finding, Verdict, WaiverState};
 use crate::policy::{Rule, Severity};
@@ -41,6 +44,8 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
             page.block(&section(assessment, context, &group), group.total)?;
         }
     }
+    let (ended, count) = ended(assessment);
+    page.block(&ended, count)?;
     page.block(&not_checked(assessment, &tally), 0)?;
     page.block(&attention(assessment), 0)?;
     page.finish()
@@ -97,6 +102,9 @@ fn head(assessment: &Assessment, context: &Context<'_>, tally: &Tally) -> String
             base.unchanged,
             base.resolved
         ));
+    }
+    if let Some(history) = assessment.history.as_deref() {
+        out.push_str(&format!("\nAs {}.\n", escape::markdown(&history_sentence(history))));
     }
     out.push_str("\n| Verdict | Findings |\n| --- | ---: |\n");
     for (word, count) in [
@@ -172,7 +180,7 @@ fn section(assessment: &Assessment, context: &Context<'_>, group: &Group<'_>) ->
     out.push_str("| Target | Where | Finding |\n| --- | --- | --- |\n");
     let findings: Vec<Finding<'_>> = group.keys.iter().filter_map(|key| key.finding(assessment)).collect();
     for finding in &findings {
-        out.push_str(&row(context, finding));
+        out.push_str(&row(assessment, context, finding));
     }
     if group.total > findings.len() {
         out.push_str(&format!("\n… {} of this rule.\n", plural(group.total - findings.len(), "more target")));
@@ -181,7 +189,7 @@ fn section(assessment: &Assessment, context: &Context<'_>, group: &Group<'_>) ->
     out
 }
 
-fn row(context: &Context<'_>, finding: &Finding<'_>) -> String {
+fn row(assessment: &Assessment, context: &Context<'_>, finding: &Finding<'_>) -> String {
     let at = finding.span().and_then(|span| place(context, span)).map(|place| place.to_string()).unwrap_or_default();
     let lines = explanation(finding);
     let mut sentences: Vec<String> = lines
@@ -198,6 +206,7 @@ fn row(context: &Context<'_>, finding: &Finding<'_>) -> String {
     if lines.len() > 5 {
         sentences.push(format!("… {}", plural(lines.len() - 5, "more reason")));
     }
+    sentences.extend(seen_sentence(assessment, finding).map(|sentence| escape::markdown(&sentence)));
     format!(
         "| {} | {} | {} |\n",
         escape::markdown(&escape::cut(&finding.target.name, CELL)),
@@ -224,6 +233,27 @@ fn reference(reference: &crate::policy::Reference) -> String {
         Some(url) => format!("[{title}](<{url}>)"),
         None => title,
     }
+}
+
+/// What an earlier run had and this one has not, and how many findings that are.
+fn ended(assessment: &Assessment) -> (String, usize) {
+    let Some(history) = assessment.history.as_deref() else { return (String::new(), 0) };
+    let mut out = String::new();
+    for (title, fixed) in [("Fixed", true), ("No longer judged", false)] {
+        let items: Vec<_> = history.ended.iter().filter(|item| item.is_fixed() == fixed).collect();
+        if items.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("\n### {title} since {}\n\n", history.past.date));
+        for item in items.iter().take(ROWS) {
+            let text = format!("{} on {}, was {}", item.rule, item.target, item.before);
+            out.push_str(&format!("- {}\n", escape::markdown(&escape::cut(&text, CELL))));
+        }
+        if items.len() > ROWS {
+            out.push_str(&format!("- … {} more\n", items.len() - ROWS));
+        }
+    }
+    (out, history.ended.len())
 }
 
 fn not_checked(assessment: &Assessment, tally: &Tally) -> String {

@@ -5,21 +5,28 @@
 //! because an assessment may have millions of findings, and are deterministic: there is no clock here. What each format
 //! leaves out by design is stated in the first lines of its file.
 
+mod csv;
+pub mod difference;
 pub mod dossier;
 mod escape;
 mod explanation;
 mod github;
 mod gitlab;
+mod hdf;
 mod html;
+mod identity;
 mod json;
 mod jsonl;
 mod junit;
 mod markdown;
 pub mod model;
+mod oscal;
 mod place;
 mod sarif;
 mod tally;
 mod text;
+
+pub use difference::{DifferenceFormat, render_difference};
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -31,6 +38,7 @@ pub use dossier::{Audience, Dossier};
 
 use crate::diag::{Files, suggest};
 use crate::facts::LiveCoverage;
+use crate::findings::history::History;
 use crate::findings::{AssessedTarget, Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -59,6 +67,12 @@ pub enum Format {
     Gitlab,
     /// The audit report as one self-contained page, to be read in a browser or printed.
     Html,
+    /// CSV for spreadsheets.
+    Csv,
+    /// OSCAL assessment results.
+    Oscal,
+    /// Heimdall Data Format.
+    Hdf,
 }
 
 impl Format {
@@ -75,6 +89,9 @@ impl Format {
         Format::Github,
         Format::Gitlab,
         Format::Html,
+        Format::Csv,
+        Format::Oscal,
+        Format::Hdf,
     ];
 
     /// The word that users type.
@@ -91,6 +108,9 @@ impl Format {
             Format::Github => "github",
             Format::Gitlab => "gitlab",
             Format::Html => "html",
+            Format::Csv => "csv",
+            Format::Oscal => "oscal",
+            Format::Hdf => "hdf",
         }
     }
 }
@@ -184,6 +204,9 @@ pub fn render(format: Format, assessment: &Assessment, context: &Context<'_>, ou
         Format::Github => github::render(assessment, context, &mut out)?,
         Format::Gitlab => gitlab::render(assessment, context, &mut out)?,
         Format::Html => html::render(assessment, context, &mut out)?,
+        Format::Csv => csv::render(assessment, context, &mut out)?,
+        Format::Oscal => oscal::render(assessment, context, &mut out)?,
+        Format::Hdf => hdf::render(assessment, context, &mut out)?,
     }
     out.flush()
 }
@@ -306,7 +329,7 @@ fn days_until(assessment: &Assessment, date: jiff::civil::Date) -> i64 {
 
 /// What the places in the findings of a live run are.
 const LIVE_PLACES: &str =
-    "places such as dns/… and smtp/… lie in answers and transcripts of the run, which --snapshot keeps";
+    "places such as dns/… and smtp/… lie in answers and transcripts of the run, which --out and --snapshot keep";
 
 /// What a live run asked, in one sentence: `asked 192.0.2.53:53 about 3 domains; …`.
 fn live_sentence(live: &LiveCoverage) -> String {
@@ -323,6 +346,28 @@ fn live_sentence(live: &LiveCoverage) -> String {
         count(live.hosts, "host"),
         count(live.services, "service")
     )
+}
+
+/// What an earlier run says, in one sentence: `compared with the run of 2026-11-20: 1 new, 0 regressed, …`.
+fn history_sentence(history: &History) -> String {
+    let counts = &history.counts;
+    format!(
+        "compared with the run of {}: {} new, {} regressed, {} persisting, {} fixed, {} no longer judged",
+        history.past.date, counts.new, counts.regressed, counts.persisting, counts.fixed, counts.not_judged
+    )
+}
+
+/// Since when a failure is there: `first seen on 2026-11-01; regressed; unchanged`.
+fn seen_sentence(assessment: &Assessment, finding: &Finding<'_>) -> Option<String> {
+    let history = assessment.history.as_deref()?;
+    let state = history.baseline(finding).as_str();
+    Some(match history.record(finding) {
+        Some(record) if record.regressed => {
+            format!("first seen on {}, mended since and back; {state}", record.first_seen)
+        }
+        Some(record) => format!("first seen on {}; {state}", record.first_seen),
+        None => state.to_owned(),
+    })
 }
 
 /// `1 target`, `2 targets`.

@@ -11,6 +11,7 @@ use super::place::{Evidence, place};
 use super::{Context, days_until};
 use crate::diag::{Level, Place};
 use crate::facts::{Cause, Coverage, Ignored, LiveCoverage, Proof, SourceRead, Target, View};
+use crate::findings::history::{Baseline, Ended, History, HistoryCounts};
 use crate::findings::{Assessment, Blame, BlameValue, Counts, FilledRecord, Finding, Verdict, WaiverState};
 use crate::policy::model::Bound;
 use crate::policy::{Check, Leaf, Literal, NotSelected, Operator, PackRef, Reference, Right, Rule, Severity, Waiver};
@@ -34,6 +35,9 @@ pub struct AssessmentDocument<Targets = Vec<TargetDocument>, Findings = Vec<Find
     /// What was compared with, when only changes are reported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseDocument>,
+    /// What an earlier run said of the same findings, when one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<PreviousDocument>,
     /// Whether at least one rule passed or failed. When `false`, nothing can be concluded from the absence of failures.
     pub judged: bool,
     /// Why nothing was judged.
@@ -78,6 +82,58 @@ pub struct BaseDocument {
     pub unchanged: usize,
     /// How many findings of the base are gone.
     pub resolved: usize,
+}
+
+/// The earlier run that findings were compared with.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct PreviousDocument {
+    /// The day of that run, UTC, as `YYYY-MM-DD`.
+    pub date: String,
+    /// How many findings have which history.
+    pub counts: HistoryCounts,
+    /// Findings that failed or were unknown then, and are neither now.
+    pub ended: Vec<EndedDocument>,
+}
+
+/// A finding of the earlier run that is no finding now.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct EndedDocument {
+    /// Identity across runs: SHA-256 over rule id, kind and name of the target, in hexadecimal.
+    pub fingerprint: String,
+    /// Rule id.
+    pub rule: String,
+    /// Kind of the target.
+    pub target_kind: Target,
+    /// Name of the target.
+    pub target: String,
+    /// The verdict then.
+    pub before: Verdict,
+    /// The verdict now; missing when there is no such target or rule any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub now: Option<Verdict>,
+    /// Whether it was mended. Otherwise it is not judged any more, which is no remedy.
+    pub fixed: bool,
+    /// The day on which it was first seen to fail, as `YYYY-MM-DD`, if it ever did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<String>,
+    /// The day on which it was last seen to fail, as `YYYY-MM-DD`, if it ever did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+}
+
+/// How a finding stands to the earlier run.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct HistoryDocument {
+    /// Whether it was there before, in the words of SARIF's `baselineState`.
+    pub state: Baseline,
+    /// For failures: the day on which it was first seen, as `YYYY-MM-DD`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_seen: Option<String>,
+    /// For failures: the day on which it was last seen, as `YYYY-MM-DD`; that of this run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_seen: Option<String>,
+    /// Whether it had been mended and is back.
+    pub regressed: bool,
 }
 
 /// A rule as it was applied.
@@ -160,6 +216,9 @@ pub struct FindingDocument {
     /// A waiver for this finding that has expired, so that the finding counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expired_waiver: Option<String>,
+    /// How it stands to an earlier run, when one was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<HistoryDocument>,
 }
 
 /// One fact of an explanation.
@@ -402,6 +461,41 @@ impl FindingDocument {
             record: finding.detail.and_then(|detail| detail.record.as_deref().cloned()),
             waiver: waiver(finding.detail.and_then(|detail| detail.waived)),
             expired_waiver: waiver(finding.detail.and_then(|detail| detail.expired_waiver)),
+            history: assessment.history.as_deref().map(|history| HistoryDocument::new(history, finding)),
+        }
+    }
+}
+
+impl HistoryDocument {
+    fn new(history: &History, finding: &Finding<'_>) -> Self {
+        let record = history.record(finding);
+        HistoryDocument {
+            state: history.baseline(finding),
+            first_seen: record.map(|record| record.first_seen.to_string()),
+            last_seen: record.map(|record| record.last_seen.to_string()),
+            regressed: record.is_some_and(|record| record.regressed),
+        }
+    }
+}
+
+impl PreviousDocument {
+    /// The document of the earlier run.
+    pub(super) fn new(history: &History) -> Self {
+        let ended = |item: &Ended| EndedDocument {
+            fingerprint: item.fingerprint.clone(),
+            rule: item.rule.clone(),
+            target_kind: item.kind,
+            target: item.target.clone(),
+            before: item.before,
+            now: item.now,
+            fixed: item.is_fixed(),
+            first_seen: item.first_seen.map(|date| date.to_string()),
+            last_seen: item.last_seen.map(|date| date.to_string()),
+        };
+        PreviousDocument {
+            date: history.past.date.to_string(),
+            counts: history.counts,
+            ended: history.ended.iter().map(ended).collect(),
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! | dialect | results |
 //! | --- | --- |
-//! | full | every finding of every verdict, with kind, level, suppressions, control mappings |
+//! | full | every finding of every verdict, with kind, level, suppressions, control mappings, `baselineState` |
 //! | github | failures without waiver and what could not be determined; the 5,000 worst |
 //! | gitlab | the same with rank; findings of one rule on the same lines are one result that names the other targets |
 //!
@@ -15,7 +15,7 @@ mod descriptors;
 mod document;
 mod notifications;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use document::{
@@ -29,7 +29,9 @@ use super::model::Lazy;
 use super::place::{Evidence, Located, home, home_file, located, relative};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, Worst, entries, escape, is_notable, is_reported, plural, worst};
+use super::{Context, Key, Worst, entries, escape, identity, is_notable, is_reported, plural, worst};
+use crate::facts::Target;
+use crate::findings::history::{Baseline, Ended, History};
 use crate::findings::{Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -126,15 +128,12 @@ impl<'a> Writer<'a> {
     fn with_artifacts(mut self) -> Self {
         if self.dialect == Dialect::Full {
             // Evidence is named like a file, but nobody could open it in the repository.
-            for (_, file) in self.context.files.iter().filter(|(_, file)| file.evidence.is_none()) {
-                if file.path.is_empty() {
-                    continue;
-                }
-                if let Some(path) = relative(self.context, &file.path) {
-                    let next = self.artifacts.len();
-                    self.artifacts.entry(escape::uri_path(&path)).or_insert(next);
-                }
-            }
+            let files = self.context.files.iter().map(|(_, file)| file);
+            let named = files.filter(|file| file.evidence.is_none() && !file.path.is_empty());
+            let paths = named.filter_map(|file| Some(escape::uri_path(&relative(self.context, &file.path)?)));
+            // In order of their names, because a replay has read them in another order.
+            let paths: BTreeSet<String> = paths.collect();
+            self.artifacts = paths.into_iter().zip(0..).collect();
         }
         self
     }
@@ -201,24 +200,7 @@ impl<'a> Writer<'a> {
     /// `mailvet/<profile>/<digest>`: everything before the last `/` is the category on GitHub. The digest follows from what
     /// was judged, by what, with which verdicts; a random id would make equal runs differ.
     fn automation_id(&self) -> String {
-        use sha2::{Digest, Sha256};
-        let mut hasher = Sha256::new();
-        hasher.update(self.assessment.as_of.to_string());
-        for pack in &self.assessment.policy.packs {
-            hasher.update([0x1e]);
-            hasher.update(&pack.sha256);
-        }
-        for target in &self.assessment.targets {
-            hasher.update([0x1e]);
-            hasher.update(target.kind.as_str());
-            hasher.update([0x1f]);
-            hasher.update(&target.name);
-            let verdicts: Vec<u8> =
-                target.verdicts.iter().map(|verdict| verdict.map_or(u8::MAX, |verdict| verdict as u8)).collect();
-            hasher.update([0x1f]);
-            hasher.update(&verdicts);
-        }
-        let digest = data_encoding::HEXLOWER.encode(&hasher.finalize()[..16]);
+        let digest = data_encoding::HEXLOWER.encode(&identity::of_run(self.assessment)[..16]);
         let profile =
             if self.assessment.policy.profile.is_empty() { "default" } else { &self.assessment.policy.profile };
         let profile = escape::uri_path(&escape::cut(profile, 100)).replace('/', "%2F");
@@ -235,7 +217,7 @@ impl<'a> Writer<'a> {
         let gitlab = groups
             .iter()
             .filter_map(|group| Some(self.result(group.first, &group.first.finding(self.assessment)?, &group.others)));
-        nothing.into_iter().chain(full).chain(github).chain(gitlab)
+        nothing.into_iter().chain(full).chain(self.absent()).chain(github).chain(gitlab)
     }
 
     /// Findings by rule, file and lines, which is how GitLab tells them apart; in the order of their first finding, which is
@@ -270,17 +252,20 @@ impl<'a> Writer<'a> {
         let fingerprint = finding.fingerprint();
         let evidence = Evidence::of(self.context, finding);
         let full = self.dialect == Dialect::Full;
+        let history = self.history();
+        let record = history.and_then(|history| history.record(finding));
         SarifResult {
             rule_id: &finding.rule.id,
-            rule_index: key.rule as usize,
+            rule_index: Some(key.rule as usize),
             kind,
             level,
             rank: (kind == "fail")
                 .then(|| if finding.verdict == Verdict::Fail { rank(finding.severity()) } else { 5.0 }),
             message: Message { text: self.message(finding, &place, evidence.as_ref(), others) },
-            locations: [self.location(place, Some(finding))],
+            locations: [self.location(place, Some((finding.target.kind, &finding.target.name)))],
             partial_fingerprints: Fingerprints { line_hash: format!("{}:1", &fingerprint[..16]), finding: fingerprint },
             suppressions: full.then(|| self.suppressions(finding)),
+            baseline_state: history.map(|history| history.baseline(finding).as_str()),
             properties: ResultProperties {
                 verdict: finding.verdict.as_str(),
                 severity: finding.severity().as_str(),
@@ -288,6 +273,9 @@ impl<'a> Writer<'a> {
                 target_kind: finding.target.kind.as_str(),
                 evidence: evidence.map(|evidence| evidence.id),
                 other_targets: others.len(),
+                first_seen: record.map(|record| record.first_seen.to_string()),
+                last_seen: record.map(|record| record.last_seen.to_string()),
+                regressed: record.map(|record| record.regressed),
             },
         }
     }
@@ -296,7 +284,7 @@ impl<'a> Writer<'a> {
         let place = crate::diag::Place { file: self.home.clone(), line: 1, column: 1, end_line: 1, end_column: 1 };
         SarifResult {
             rule_id: descriptors::NOTHING_JUDGED,
-            rule_index: self.assessment.policy.rules.len(),
+            rule_index: Some(self.assessment.policy.rules.len()),
             kind: "fail",
             level: LevelWord::Error,
             rank: Some(rank(Severity::High)),
@@ -307,6 +295,7 @@ impl<'a> Writer<'a> {
                 finding: descriptors::NOTHING_JUDGED.to_owned(),
             },
             suppressions: (self.dialect == Dialect::Full).then(Vec::new),
+            baseline_state: None,
             properties: ResultProperties {
                 verdict: "error",
                 severity: "high",
@@ -314,11 +303,68 @@ impl<'a> Writer<'a> {
                 target_kind: "organisation",
                 evidence: None,
                 other_targets: 0,
+                first_seen: None,
+                last_seen: None,
+                regressed: None,
             },
         }
     }
 
-    fn location(&self, located: Located, finding: Option<&Finding<'_>>) -> Location {
+    /// The history, for readers that know `baselineState`. Others would show what is gone as an open problem.
+    fn history(&self) -> Option<&'a History> {
+        self.assessment.history.as_deref().filter(|_| self.dialect == Dialect::Full)
+    }
+
+    /// Findings of the earlier run whose target or rule this run does not have. What passes now is a result of its own.
+    fn absent(&self) -> impl Iterator<Item = SarifResult<'a>> {
+        let ended = self.history().map(|history| history.ended.as_slice()).unwrap_or_default();
+        ended.iter().filter(|item| item.now.is_none()).map(|item| self.absent_result(item))
+    }
+
+    fn absent_result(&self, item: &'a Ended) -> SarifResult<'a> {
+        let rules = &self.assessment.policy.rules;
+        let rule_index = rules.iter().position(|rule| rule.id == item.rule);
+        let severity = rule_index.and_then(|index| rules.get(index)).map(|rule| rule.severity);
+        let (kind, level) = match item.before {
+            Verdict::Fail => ("fail", descriptors::level(severity.unwrap_or(Severity::Medium))),
+            _ => ("open", LevelWord::None),
+        };
+        let place = crate::diag::Place { file: self.home.clone(), line: 1, column: 1, end_line: 1, end_column: 1 };
+        let target = escape::cut(&item.target, MESSAGE).into_owned();
+        SarifResult {
+            rule_id: &item.rule,
+            rule_index,
+            kind,
+            level,
+            rank: None,
+            message: Message::new(&format!(
+                "{} is no longer judged for {}; the earlier run said {}.",
+                escape::cut(&item.rule, 200),
+                escape::cut(&item.target, 200),
+                item.before
+            )),
+            locations: [self.location(Located { place, exact: false }, Some((item.kind, &item.target)))],
+            partial_fingerprints: Fingerprints {
+                line_hash: format!("{}:1", &item.fingerprint[..16]),
+                finding: item.fingerprint.clone(),
+            },
+            suppressions: Some(Vec::new()),
+            baseline_state: Some(Baseline::Absent.as_str()),
+            properties: ResultProperties {
+                verdict: item.before.as_str(),
+                severity: severity.unwrap_or(Severity::Medium).as_str(),
+                target,
+                target_kind: item.kind.as_str(),
+                evidence: None,
+                other_targets: 0,
+                first_seen: item.first_seen.map(|date| date.to_string()),
+                last_seen: item.last_seen.map(|date| date.to_string()),
+                regressed: None,
+            },
+        }
+    }
+
+    fn location(&self, located: Located, target: Option<(Target, &str)>) -> Location {
         let place = located.place;
         let uri = escape::uri_path(&place.file);
         let region = if located.exact {
@@ -341,9 +387,8 @@ impl<'a> Writer<'a> {
                 },
                 region,
             }),
-            logical_locations: finding.filter(|_| self.dialect == Dialect::Full).map(|finding| {
-                let name = escape::cut(&finding.target.name, MESSAGE).into_owned();
-                let kind = finding.target.kind.as_str();
+            logical_locations: target.filter(|_| self.dialect == Dialect::Full).map(|(kind, name)| {
+                let name = escape::cut(name, MESSAGE).into_owned();
                 [LogicalLocation { fully_qualified_name: format!("{kind}:{name}"), name, kind: "resource" }]
             }),
         }

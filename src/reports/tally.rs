@@ -109,14 +109,18 @@ impl Tally {
     }
 }
 
+/// The leaves whose facts this run does not collect for a target, for the verdict `not-checked`.
+pub(super) fn not_collected<'a>(finding: &Finding<'a>, rule: u16) -> impl Iterator<Item = LeafId> + 'a {
+    let leaves = &finding.target.not_collected;
+    let first = leaves.partition_point(|(index, _)| index.0 < rule);
+    leaves[first..].iter().take_while(move |(index, _)| index.0 == rule).map(|(_, leaf)| *leaf)
+}
+
 impl NotChecked {
     fn add(&mut self, finding: &Finding<'_>, rule: u16) {
         self.targets += 1;
-        let leaves = &finding.target.not_collected;
-        let first = leaves.partition_point(|(index, _)| index.0 < rule);
-        let own = leaves[first..].iter().take_while(|(index, _)| index.0 == rule);
-        for (_, leaf) in own {
-            self.causes.entry(Cause::NotCollected).or_default().insert(*leaf);
+        for leaf in not_collected(finding, rule) {
+            self.causes.entry(Cause::NotCollected).or_default().insert(leaf);
         }
     }
 

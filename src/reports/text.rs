@@ -5,6 +5,7 @@
 //! the worst first, and a line says how many are missing.
 
 mod coverage;
+pub(super) mod difference;
 mod page;
 mod snippet;
 mod unknown;
@@ -18,7 +19,10 @@ use snippet::Snippet;
 use super::explanation::{Line, explanation};
 use super::place::place;
 use super::tally::Tally;
-use super::{Context, Key, Worst, days_until, is_notable, is_open_failure, is_undetermined, plural, worst};
+use super::{
+    Context, Key, Worst, days_until, history_sentence, is_notable, is_open_failure, is_undetermined, plural,
+    seen_sentence, worst,
+};
 use crate::diag::Span;
 use crate::findings::{Assessment, FilledRecord, Finding, Verdict};
 use crate::policy::Check;
@@ -38,6 +42,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     report.not_checked(&tally)?;
     if context.verbose {
         report.passed()?;
+        report.ended()?;
     }
     report.waiver_register()?;
     report.coverage()?;
@@ -67,6 +72,9 @@ impl<'a> Report<'a> {
                     base.revision, base.unchanged, base.resolved
                 ),
             )?;
+        }
+        if let Some(history) = self.assessment.history.as_deref() {
+            self.page.wrapped("", "  ", &history_sentence(history))?;
         }
         self.page.blank()
     }
@@ -209,7 +217,39 @@ impl<'a> Report<'a> {
         }
         self.fix(finding)?;
         self.also(finding)?;
+        self.seen(finding)?;
         self.waiver_state(finding)
+    }
+
+    fn seen(&mut self, finding: &Finding<'a>) -> io::Result<()> {
+        match seen_sentence(self.assessment, finding).filter(|_| self.context.verbose) {
+            Some(sentence) => self.page.wrapped("  seen ", "       ", &sentence),
+            None => Ok(()),
+        }
+    }
+
+    /// What an earlier run had and this one has not.
+    fn ended(&mut self) -> io::Result<()> {
+        let Some(history) = self.assessment.history.as_deref().filter(|history| !history.ended.is_empty()) else {
+            return Ok(());
+        };
+        for (title, fixed) in [("Fixed", true), ("No longer judged", false)] {
+            let items: Vec<_> = history.ended.iter().filter(|item| item.is_fixed() == fixed).collect();
+            if items.is_empty() {
+                continue;
+            }
+            self.page.heading(&format!("{title} since {} ({})", history.past.date, items.len()))?;
+            let limit = if self.context.limit == 0 { items.len() } else { self.context.limit.min(items.len()) };
+            for item in &items[..limit] {
+                let line = format!("{}  {}  was {}", item.rule, item.target, item.before);
+                self.page.wrapped("  ", "    ", &line)?;
+            }
+            if items.len() > limit {
+                self.page.line(&format!("  … {}; use --format json", plural(items.len() - limit, "more finding")))?;
+            }
+            self.page.blank()?;
+        }
+        Ok(())
     }
 
     fn head(&mut self, finding: &Finding<'a>) -> io::Result<()> {

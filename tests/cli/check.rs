@@ -30,6 +30,16 @@ fn fail_on_and_exit_zero_change_the_exit_code_and_nothing_else() {
     folder.run(&["check", "bad.zone", "--fail-on", "severe"]).exits(2).says(&["critical, high, medium, low, info"]);
 }
 
+/// A report that went to `/dev/null` as root replaced the device by a file.
+#[test]
+#[cfg(unix)]
+fn a_report_written_to_a_device_does_not_replace_it() {
+    let folder = zones();
+    std::os::unix::fs::symlink("/dev/null", folder.path("nowhere")).unwrap();
+    folder.run(&["check", "good.zone", "--output", "json=nowhere"]).exits(0);
+    assert!(folder.path("nowhere").symlink_metadata().unwrap().is_symlink());
+}
+
 #[test]
 fn a_run_that_judges_nothing_is_not_green() {
     let folder = zones();

@@ -32,7 +32,10 @@ fn every_schema_is_printed() {
     let folder = Folder::new();
     let list = folder.run(&["schema"]).exits(0).out;
     let names: Vec<&str> = list.lines().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(names, ["inventory", "pack", "profile", "waivers", "facts", "assessment", "catalogue"]);
+    assert_eq!(
+        names,
+        ["inventory", "pack", "profile", "waivers", "facts", "snapshot", "assessment", "difference", "catalogue"]
+    );
     for name in names {
         let run = folder.run(&["schema", name]).exits(0);
         if name == "catalogue" {

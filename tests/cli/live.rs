@@ -9,23 +9,23 @@ use serde_json::Value;
 
 use super::{FORMATS, Folder, findings};
 
-const A: u16 = 1;
+pub(super) const A: u16 = 1;
 const NS: u16 = 2;
 const SOA: u16 = 6;
-const MX: u16 = 15;
-const TXT: u16 = 16;
+pub(super) const MX: u16 = 15;
+pub(super) const TXT: u16 = 16;
 
 /// A name server that follows a table, and never answers about names that hold `silent`.
-struct Server {
-    address: String,
+pub(super) struct Server {
+    pub(super) address: String,
     /// Names that were asked for.
     asked: mpsc::Receiver<String>,
 }
 
-type Table = BTreeMap<(String, u16), Vec<Vec<u8>>>;
+pub(super) type Table = BTreeMap<(String, u16), Vec<Vec<u8>>>;
 
 impl Server {
-    fn start(table: Table) -> Server {
+    pub(super) fn start(table: Table) -> Server {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap().to_string();
         let (sender, asked) = mpsc::channel();
@@ -41,6 +41,11 @@ impl Server {
             }
         });
         Server { address, asked }
+    }
+
+    /// The names that were asked for since the last call.
+    pub(super) fn forget(&self) -> Vec<String> {
+        self.asked.try_iter().collect()
     }
 }
 
@@ -105,16 +110,16 @@ fn soa() -> Vec<u8> {
     data
 }
 
-fn text(value: &str) -> Vec<u8> {
+pub(super) fn text(value: &str) -> Vec<u8> {
     [&[u8::try_from(value.len()).unwrap()], value.as_bytes()].concat()
 }
 
-fn mx(preference: u16, host: &str) -> Vec<u8> {
+pub(super) fn mx(preference: u16, host: &str) -> Vec<u8> {
     [preference.to_be_bytes().to_vec(), encoded(host)].concat()
 }
 
 /// example.org, which receives mail on loopback and has this SPF record.
-fn zone(spf: &str) -> Table {
+pub(super) fn zone(spf: &str) -> Table {
     let at = |name: &str, rtype, data| ((name.to_owned(), rtype), vec![data]);
     BTreeMap::from([
         at("example.org", SOA, soa()),
@@ -130,12 +135,12 @@ fn zone(spf: &str) -> Table {
 /// Arguments that keep a run on loopback.
 const CALM: [&str; 4] = ["--no-authorities", "--no-validate", "--timeout", "1"];
 
-fn arguments<'a>(command: &'a str, server: &'a Server, more: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn arguments<'a>(command: &'a str, server: &'a Server, more: &[&'a str]) -> Vec<&'a str> {
     [&[command, "--resolver", &server.address], &CALM[..], more].concat()
 }
 
 /// A port of loopback that nobody listens on.
-fn closed_port() -> String {
+pub(super) fn closed_port() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port().to_string()
 }
@@ -219,7 +224,7 @@ fn a_snapshot_gives_the_same_bytes_in_every_format() {
     }
 }
 
-fn lines_are_as_their_schema_says(snapshot: &str) {
+pub(super) fn lines_are_as_their_schema_says(snapshot: &str) {
     let schema = mailvet::schema::generated().into_iter().find(|file| file.name == "snapshot").unwrap();
     let validator = jsonschema::draft202012::new(&serde_json::from_str(&schema.contents).unwrap()).unwrap();
     for line in snapshot.lines() {

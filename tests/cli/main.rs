@@ -14,8 +14,10 @@ mod support;
 
 mod bad_input;
 mod base;
+mod bundle;
 mod check;
 mod commands;
+mod diff;
 mod hostile;
 mod inventory;
 mod live;
@@ -207,5 +209,19 @@ pub(crate) fn findings(report: &Value) -> Vec<String> {
 }
 
 /// The words of the report formats.
-pub(crate) const FORMATS: [&str; 11] =
-    ["text", "json", "jsonl", "sarif", "sarif-github", "sarif-gitlab", "junit", "markdown", "github", "gitlab", "html"];
+pub(crate) const FORMATS: [&str; 14] = [
+    "text",
+    "json",
+    "jsonl",
+    "sarif",
+    "sarif-github",
+    "sarif-gitlab",
+    "junit",
+    "markdown",
+    "github",
+    "gitlab",
+    "csv",
+    "oscal",
+    "hdf",
+    "html",
+];

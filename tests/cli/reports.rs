@@ -26,13 +26,14 @@ fn every_format_goes_to_standard_output_and_to_files() {
         assert_eq!(run.out, folder.read(&format!("out/{format}.txt")), "{format}");
         assert!(run.out.contains("spf-not-enforced"), "{format}");
         match format {
-            "json" | "sarif" | "sarif-github" | "sarif-gitlab" | "gitlab" => {
+            "json" | "sarif" | "sarif-github" | "sarif-gitlab" | "gitlab" | "oscal" | "hdf" => {
                 serde_json::from_str::<Value>(&run.out).unwrap();
             }
             "jsonl" => run.out.lines().for_each(|line| {
                 serde_json::from_str::<Value>(line).unwrap();
             }),
             "junit" => assert!(run.out.starts_with("<?xml")),
+            "csv" => assert!(run.out.starts_with("\u{feff}\"verdict\",\"severity\",\"rule\",")),
             "github" => assert!(run.out.contains("::error file=dns/bad.zone,line=11,")),
             _ => {}
         }

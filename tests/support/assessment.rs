@@ -186,7 +186,8 @@ pub(crate) fn sample() -> (Files, Assessment) {
         WaiverNote { waiver: 1, target: "a.example.org".into(), state: WaiverState::Expired(21) },
         WaiverNote { waiver: 2, target: "b.example.org".into(), state: WaiverState::Unused },
     ];
-    (files, Assessment { policy, as_of: jiff::civil::date(2026, 11, 21), targets, coverage, waivers, base: None })
+    let as_of = jiff::civil::date(2026, 11, 21);
+    (files, Assessment { policy, as_of, targets, coverage, waivers, base: None, history: None })
 }
 
 /// The same outcome many times over: `count` targets that each fail one rule of each severity in turn.
@@ -210,4 +211,54 @@ pub(crate) fn large(count: usize) -> (Files, Assessment) {
         })
         .collect();
     (files, assessment)
+}
+
+/// As [`large`], with `rules` rules, each of which fails on each of `targets` targets.
+#[allow(dead_code)]
+pub(crate) fn wide(targets: usize, rules: usize) -> (Files, Assessment) {
+    let (files, mut assessment) = large(targets);
+    let known = assessment.policy.rules.clone();
+    assessment.policy.rules = (0..rules)
+        .map(|index| {
+            let mut rule = known[1 + index % 4].clone();
+            rule.id = format!("{}-{index}", rule.id);
+            rule
+        })
+        .collect();
+    for target in &mut assessment.targets {
+        target.verdicts = vec![Some(Verdict::Fail); rules].into();
+        let detail = target.details[0].clone();
+        target.details =
+            (0..rules).map(|rule| Detail { rule: RuleIndex(u16::try_from(rule).unwrap()), ..detail.clone() }).collect();
+    }
+    (files, assessment)
+}
+
+/// The rows of a CSV file, read as RFC 4180 section 2 says.
+#[allow(dead_code)]
+pub(crate) fn csv(text: &str) -> Vec<Vec<String>> {
+    let mut characters = text.strip_prefix('\u{feff}').expect("a byte order mark").chars().peekable();
+    let (mut rows, mut row) = (Vec::new(), Vec::new());
+    while characters.peek().is_some() {
+        assert_eq!(characters.next(), Some('"'), "every cell is quoted");
+        let mut cell = String::new();
+        loop {
+            match characters.next().expect("the cell ends") {
+                '"' if characters.next_if_eq(&'"').is_some() => cell.push('"'),
+                '"' => break,
+                other => cell.push(other),
+            }
+        }
+        row.push(cell);
+        match characters.next() {
+            Some(',') => {}
+            Some('\r') => {
+                assert_eq!(characters.next(), Some('\n'));
+                rows.push(std::mem::take(&mut row));
+            }
+            other => panic!("{other:?} after a cell"),
+        }
+    }
+    assert!(row.is_empty(), "the last row ends, too");
+    rows
 }

@@ -360,6 +360,11 @@ fn recursion(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> 
         return Missing::absent(Proof::NotStated, None).fact(context.method);
     };
     match context.source.ask(address, &foreign, RecordType::A, Ask::Recursive) {
+        // A resolver that could not find out has not said whether it does so for strangers.
+        Ok(reply) if reply.rcode == 2 => {
+            Missing::unknown(Cause::DnsServfail, "the name server fails (SERVFAIL)", Some(reply.span))
+                .fact(context.method)
+        }
         // A referral or an empty answer is no recursion, whatever the RA bit says.
         Ok(reply) => {
             let found = reply.answers.iter().any(|record| matches!(record.data, RData::A(..) | RData::Cname(..)));
@@ -374,6 +379,11 @@ fn recursion(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> 
 /// order of records is not kept, and nothing but a transfer has the SOA record among the answers to this question.
 fn transfer(context: &Context<'_>, zone: &Name, address: IpAddr) -> Fact<bool> {
     match context.source.ask(address, zone, AXFR, Ask::Transfer) {
+        // Who fails to hand the zone over has not said for whom it would.
+        Ok(reply) if reply.rcode == 2 => {
+            Missing::unknown(Cause::DnsServfail, "the name server fails (SERVFAIL)", Some(reply.span))
+                .fact(context.method)
+        }
         Ok(reply) => {
             let begun = reply.answers.iter().any(|record| record.rtype == RecordType::SOA && record.owner == *zone);
             context.present(reply.rcode == 0 && begun, Some(reply.span))

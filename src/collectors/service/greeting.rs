@@ -6,9 +6,9 @@ use super::{ServiceInput, observed, seen, unseen};
 use crate::collectors::Context;
 use crate::facts::domain::Seconds;
 use crate::facts::service::{GreetingFacts, Protocol, TlsFacts};
-use crate::facts::{Fact, Method, Observed, Proof};
+use crate::facts::{Cause, Fact, Method, Observed, Proof};
 use crate::mail::{Name, reverse_name};
-use crate::probes::{Greeting, Noted, Seen};
+use crate::probes::{Failure, Greeting, Noted, Seen, SessionProbe};
 use crate::sources::{RData, RecordType};
 
 /// Words of a greeting that are no product.
@@ -73,10 +73,12 @@ pub(super) fn collect(context: &Context<'_>, input: &ServiceInput<'_>, tls: &Tls
     let is_smtp = matches!(endpoint.protocol, Protocol::Smtp | Protocol::Submission | Protocol::Submissions);
     // Asked in any case, so that DNS is asked for everything in one round.
     let pointers = context.records(&reverse_name(endpoint.address.ip()), RecordType::PTR);
+    let sent_away = sent_away(&input.probe.session);
     let name: Fact<Name> = match greeting {
-        Ok(Noted { value, span }) => match host_name(value).filter(|_| is_smtp) {
-            Some(name) => observed(name, *span),
-            None => Fact::absent(Proof::NotStated, Method::Session, Some(*span)),
+        Ok(Noted { value, span }) => match (host_name(value).filter(|_| is_smtp), &sent_away) {
+            (Some(name), _) => observed(name, *span),
+            (None, Some(failure)) => unseen(failure),
+            (None, None) => Fact::absent(Proof::NotStated, Method::Session, Some(*span)),
         },
         Err(failure) => unseen(failure),
     };
@@ -103,8 +105,24 @@ pub(super) fn collect(context: &Context<'_>, input: &ServiceInput<'_>, tls: &Tls
         }),
         name_in_certificate: about_name(&name, |name| in_certificate(&tls.cert.names, name)),
         delay: seen(greeting, |greeting| Seconds(i64::try_from(greeting.delay.as_secs()).unwrap_or(i64::MAX))),
-        version: version(greeting),
+        version: version(greeting, sent_away.as_ref()),
         name,
+    }
+}
+
+/// Why the first lines are not those with which the server greets clients that it serves: what they lack, the others may
+/// have.
+fn sent_away(session: &SessionProbe) -> Option<Failure> {
+    let greeting = session.opening().greeting.as_ref().ok()?;
+    match session {
+        SessionProbe::Smtp(_) => {
+            let code = greeting.value.code.filter(|code| !(200..300).contains(code))?;
+            let cause = if (400..500).contains(&code) { Cause::RateLimited } else { Cause::Protocol };
+            let note = format!("the server sends us away with the code {code}");
+            Some(Failure { cause, note, span: greeting.span })
+        }
+        SessionProbe::Imap(probe) => probe.preauth.as_ref().err().cloned(),
+        SessionProbe::Pop3(probe) => probe.apop.as_ref().err().cloned(),
     }
 }
 
@@ -123,7 +141,9 @@ fn host_name(greeting: &Greeting) -> Option<Name> {
     let mut words = greeting.lines.first()?.split_ascii_whitespace();
     let first = words.next()?;
     let is_host = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_');
-    if !first.bytes().all(is_host) || first.parse::<IpAddr>().is_ok() {
+    // RFC 3463 section 2: three numbers are a status code. No top-level domain is a number (RFC 3696 section 2).
+    let is_number = first.rsplit('.').next().is_some_and(|last| last.bytes().all(|octet| octet.is_ascii_digit()));
+    if !first.bytes().all(is_host) || is_number || first.parse::<IpAddr>().is_ok() {
         return None;
     }
     let is_protocol = |word: &str| word.eq_ignore_ascii_case("esmtp") || word.eq_ignore_ascii_case("smtp");
@@ -165,11 +185,12 @@ fn covers(pattern: &str, name: &Name) -> bool {
 }
 
 /// The product and version that a greeting discloses.
-fn version(greeting: &Seen<Greeting>) -> Fact<String> {
+fn version(greeting: &Seen<Greeting>, sent_away: Option<&Failure>) -> Fact<String> {
     match greeting {
-        Ok(Noted { value, span }) => match value.lines.iter().find_map(|line| disclosed(line)) {
-            Some(text) => observed(text.to_owned(), *span),
-            None => Fact::absent(Proof::NotStated, Method::Session, Some(*span)),
+        Ok(Noted { value, span }) => match (value.lines.iter().find_map(|line| disclosed(line)), sent_away) {
+            (Some(text), _) => observed(text.to_owned(), *span),
+            (None, Some(failure)) => unseen(failure),
+            (None, None) => Fact::absent(Proof::NotStated, Method::Session, Some(*span)),
         },
         Err(failure) => unseen(failure),
     }
@@ -284,6 +305,7 @@ mod tests {
             ("Welcome to our server", None),
             ("[192.0.2.1] ESMTP", None),
             ("192.0.2.1 ESMTP", None),
+            ("4.3.2 too busy", None),
             ("mx1.example.org", Some("mx1.example.org")),
             ("***************", None),
             ("", None),
@@ -310,7 +332,6 @@ mod tests {
 
     #[test]
     fn names_that_are_not_known_decide_nothing() {
-        use crate::facts::Cause;
         let name = Name::parse("mx1.example.org").unwrap();
         let present = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();

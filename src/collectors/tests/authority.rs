@@ -237,6 +237,12 @@ fn servers_that_recurse_or_hand_over_the_zone() {
         let line = transfer.line("example.org", "authority.open_transfer");
         assert!(line.starts_with(&said), "{records}: {line}");
     }
+    let failed = well().reply(TWO, "example.org", AXFR, Ask::Transfer, "rcode=2", "");
+    let line = failed.line("example.org", "authority.open_transfer");
+    assert_eq!(line, "unknown dns-servfail: the name server fails (SERVFAIL)");
+    // Whoever fails to find out has not said for whom it looks.
+    let failed = recursive("ra rcode=2", "").line("example.org", "authority.open_recursion");
+    assert_eq!(failed, "unknown dns-servfail: the name server fails (SERVFAIL)");
 }
 
 #[test]

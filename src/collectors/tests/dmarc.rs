@@ -26,9 +26,9 @@ fn the_record_of_the_domain_itself() {
             ("dmarc.rua[0].external", "false «mailto:d@example.org»"),
             ("dmarc.rua[0].authorised", "true «mailto:d@example.org»"),
             ("dmarc.ruf", &format!("absent not-stated {whole}")),
-            ("dmarc.org_domain", "example.org"),
+            ("dmarc.org_domain", "example.org «_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:d@example.org\"»"),
             ("dmarc.org_domain_psl", "example.org"),
-            ("dmarc.org_domains_agree", "true"),
+            ("dmarc.org_domains_agree", "true «_dmarc TXT \"v=DMARC1; p=reject; rua=mailto:d@example.org\"»"),
         ],
     );
 }
@@ -83,7 +83,7 @@ fn case_49_policies_of_subdomains() {
             ("dmarc.subdomain_policy", "quarantine «sp=quarantine»"),
             ("dmarc.nonexistent_policy", "none «np=none»"),
             ("dmarc.record_count", &format!("0 {SOA}")),
-            ("dmarc.org_domain", "example.org"),
+            ("dmarc.org_domain", "example.org «_dmarc TXT \"v=DMARC1; p=reject; sp=quarantine; np=none\"»"),
         ],
     );
 }
@@ -152,8 +152,8 @@ fn case_59_both_ways_to_the_organisational_domain_are_reported() {
         "user.github.io",
         &[
             ("dmarc.org_domain_psl", "user.github.io"),
-            ("dmarc.org_domain", "github.io"),
-            ("dmarc.org_domains_agree", "false"),
+            ("dmarc.org_domain", "github.io «_dmarc TXT \"v=DMARC1; p=none; psd=n\"»"),
+            ("dmarc.org_domains_agree", "false «_dmarc TXT \"v=DMARC1; p=none; psd=n\"»"),
         ],
     );
 }

@@ -28,6 +28,7 @@ pub(super) struct Fake {
     /// What the second resolver knows instead; `None` when there is no second resolver.
     second: Option<Box<Fake>>,
     pub(super) asked: RefCell<Vec<(IpAddr, Name, RecordType, Ask)>>,
+    looked_up: RefCell<Vec<(Name, RecordType)>>,
 }
 
 impl Fake {
@@ -176,6 +177,13 @@ impl Fake {
         compare(&self.files, &self.facts(domain), domain, expected);
     }
 
+    /// Whether a question is asked for a domain.
+    pub(super) fn asks(&self, domain: &str, at: &str, rtype: RecordType) -> bool {
+        self.looked_up.borrow_mut().clear();
+        self.facts(domain);
+        self.looked_up.borrow().contains(&(name(at), rtype))
+    }
+
     pub(super) fn line(&self, domain: &str, path: &str) -> String {
         line(&self.files, &self.facts(domain), path)
     }
@@ -183,6 +191,7 @@ impl Fake {
 
 impl RecordSource for Fake {
     fn lookup(&self, name: &Name, rtype: RecordType) -> Answer {
+        self.looked_up.borrow_mut().push((name.clone(), rtype));
         let mut at = name.clone();
         let mut aliases = Vec::new();
         loop {

@@ -8,6 +8,7 @@ mod dmarc;
 mod dns;
 mod dnssec;
 mod fake;
+mod live_dns;
 mod mail_use;
 mod policy_fetch;
 mod second_resolver;

@@ -28,6 +28,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const ATTEMPTS: u32 = 3;
 /// DNS questions in flight, for each domain that is looked at.
 const QUESTIONS: usize = 16;
+/// Most DNS questions in flight: what a resolver can take in at once. More would be lost, and asked again later.
+const MOST_QUESTIONS: usize = 512;
 /// Questions per second to a resolver of the system, which others use too.
 const SYSTEM_RATE: u32 = 1000;
 
@@ -211,7 +213,8 @@ fn dns(scope: &ScopeArgs, network: &NetworkArgs) -> anyhow::Result<live::Options
         authority_port: network.authority_port,
         timeout: (network.timeout / 3).min(DNS_TIMEOUT),
         attempts: ATTEMPTS,
-        concurrency: usize::from(network.concurrency).saturating_mul(QUESTIONS),
+        concurrency: usize::from(network.concurrency).saturating_mul(QUESTIONS).min(MOST_QUESTIONS),
+        targets: usize::from(network.concurrency),
         rate: network.resolver.is_empty().then_some(SYSTEM_RATE),
         source_address: network.source_address,
         authorities: !scope.no_authorities,

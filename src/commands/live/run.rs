@@ -9,6 +9,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
@@ -17,9 +18,9 @@ use tokio::task::JoinSet;
 use super::interrupt::Interrupt;
 use super::plan::{Domain, Plan};
 use super::progress::Progress;
-use super::store::Store;
 use super::targets::{self, Exchanger, Service, Work};
 use crate::collectors::{self, Cache, Context, ServiceInput};
+use crate::commands::store::Store;
 use crate::diag::{FileId, Files, Level, Span};
 use crate::engine;
 use crate::facts::stored::{SnapshotLine, StoredCoverage, StoredMessage, StoredTarget, line};
@@ -31,10 +32,11 @@ use crate::policy::Policy;
 use crate::probes::https::{PolicyFetch, fetch_policy};
 use crate::probes::{self, ServiceProbe};
 use crate::reports::dossier::picture::{Gallery, Part};
+use crate::sources::live::{Settled, Used};
 use crate::sources::{Live, Outcome, RData, RecordSource, RecordType, live};
 
-/// After how many targets the raw artefacts are moved to the snapshot, so that they do not pile up.
-const FLUSH: usize = 64;
+/// How often is looked whether something is due to be written while nothing happens.
+const TICK: Duration = Duration::from_secs(1);
 
 /// What a run is for.
 pub(super) struct Job {
@@ -44,6 +46,45 @@ pub(super) struct Job {
     pub(super) inventory: Option<Inventory>,
     /// By what targets are judged; `None` to collect only.
     pub(super) judge: Option<Judge>,
+    /// What an earlier run, which was not finished, has looked at.
+    pub(super) kept: Kept,
+}
+
+/// Targets that need not be looked at again.
+#[derive(Default)]
+pub(super) struct Kept {
+    names: BTreeSet<String>,
+    targets: Vec<AssessedTarget>,
+    gallery: Gallery,
+    exchangers: Vec<Exchanger>,
+    /// How many there are of each kind, and how many services were not reached.
+    counts: LiveCoverage,
+}
+
+impl Kept {
+    /// Judges a target that is in the snapshot already, and notes what follows from it.
+    pub(super) fn take(&mut self, judge: Option<&Judge>, target: StoredTarget) {
+        let StoredTarget { name, anchor, facts } = target;
+        match &facts {
+            TargetFacts::Domain(facts) => {
+                self.counts.domains += 1;
+                let name = Name::parse(&name).ok();
+                self.exchangers.extend(name.map(|name| targets::exchangers(&name, facts)).unwrap_or_default());
+            }
+            TargetFacts::Host(_) => self.counts.hosts += 1,
+            TargetFacts::Service(facts) => {
+                self.counts.services += 1;
+                self.counts.unreachable += u64::from(facts.reached.observed.present().is_none());
+            }
+            TargetFacts::Organisation(_) => {}
+        }
+        if let Some(judge) = judge {
+            let judged = judge.assess(&name, anchor, &facts);
+            judge.part(&name, &facts).into_iter().for_each(|part| self.gallery.add(part, &judged));
+            self.targets.push(judged);
+        }
+        self.names.insert(name);
+    }
 }
 
 /// By what targets are judged.
@@ -56,11 +97,21 @@ pub(super) struct Judge {
     pub(super) draws: bool,
 }
 
+impl Judge {
+    fn part(&self, name: &str, facts: &TargetFacts) -> Option<Part> {
+        self.draws.then(|| Part::of(name, facts)).flatten()
+    }
+
+    fn assess(&self, name: &str, anchor: Option<Span>, facts: &TargetFacts) -> AssessedTarget {
+        engine::assess_target(&self.policy, facts.kind(), name, anchor, facts.group(), self.as_of)
+    }
+}
+
 /// What a run gave.
 pub(super) struct Collected {
     /// The targets, judged, in no order.
     pub(super) targets: Vec<AssessedTarget>,
-    /// Pictures of the domains, where a report shows them.
+    /// Pictures of domains, where a report shows them.
     pub(super) gallery: Gallery,
     /// What was looked at, and what was not.
     pub(super) coverage: StoredCoverage,
@@ -73,17 +124,23 @@ pub(super) struct Collected {
 }
 
 /// Runs a job. `files` are those that were read before; texts of evidence come after them.
-pub(super) async fn collect(job: Job, files: Files, store: Option<Store>, quiet: bool) -> anyhow::Result<Collected> {
+pub(super) async fn collect(
+    mut job: Job,
+    files: Files,
+    store: Option<Store>,
+    quiet: bool,
+) -> anyhow::Result<Collected> {
     let mut interrupt = Interrupt::listen();
     let recorder = Arc::new(Recorder::new(files, store.is_some()));
     let live = Live::new(job.plan.dns.clone(), Arc::clone(&recorder)).await?;
+    let kept = std::mem::take(&mut job.kept);
     let run = Arc::new(Run { job, live, recorder, stores: store.is_some() });
     let canary = tokio::select! {
         () = interrupt.wait() => None,
         canary = run.live.canary() => canary,
     };
-    let mut hub = Hub::new(Arc::clone(&run), interrupt, store, Progress::new(quiet));
-    hub.coverage.messages.extend(canary.map(|message| StoredMessage {
+    let mut hub = Hub::new(Arc::clone(&run), interrupt, store, Progress::new(quiet), kept);
+    hub.messages.extend(canary.map(|message| StoredMessage {
         level: Level::Error,
         code: LiveMessage::ResolverRewrites,
         message,
@@ -127,9 +184,10 @@ struct Finished {
 type Sender = mpsc::UnboundedSender<Seen>;
 
 impl Run {
-    /// Runs a collector until no answer is missing, and gives the facts of that round.
-    async fn settle<T>(&self, collect: impl Fn(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> T {
-        live::settle(&self.live, |view| collect(&self.context(view, fetches))).await.value
+    /// Runs a collector until no answer is missing, and gives the facts of that round. The texts that they point at are
+    /// kept until the result is dropped: after the target was judged.
+    async fn settle<T>(&self, collect: impl Fn(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> Settled<T> {
+        live::settle(&self.live, |view| collect(&self.context(view, fetches))).await
     }
 
     /// What a collector needs for one round. Nothing is remembered from one round to the next, because answers change.
@@ -145,36 +203,34 @@ impl Run {
         }
     }
 
-    /// Judges a target and writes its line; its facts end here.
-    fn finished(&self, name: &str, anchor: Option<Span>, facts: TargetFacts) -> Finished {
-        let judged =
-            self.job.judge.as_ref().map(|judge| {
-                engine::assess_target(&judge.policy, facts.kind(), name, anchor, facts.group(), judge.as_of)
-            });
-        let draws = self.job.judge.as_ref().is_some_and(|judge| judge.draws);
-        let part = draws.then(|| Part::of(name, &facts)).flatten();
+    /// Judges a target and writes its line; its facts end here, and with them the texts that no finding quotes.
+    fn finished(&self, name: &str, anchor: Option<Span>, (facts, _used): (TargetFacts, Used)) -> Finished {
+        let judged = self.job.judge.as_ref().map(|judge| judge.assess(name, anchor, &facts));
+        let part = self.job.judge.as_ref().and_then(|judge| judge.part(name, &facts));
+        self.recorder.quote(judged.iter().flat_map(AssessedTarget::spans).map(|span| span.file));
         let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts })).ok();
         Finished { name: name.to_owned(), judged, part, line: self.stores.then(stored).flatten() }
     }
 
     /// Looks at one domain.
     async fn domain(self: Arc<Self>, (name, anchor): Domain, seen: Sender) {
-        let mut facts = self.settle(|context| collectors::domain(context, &name), &[]).await;
-        if self.job.plan.probes && facts.mta_sts.valid.observed.present() == Some(&true) {
+        let mut settled = self.settle(|context| collectors::domain(context, &name), &[]).await;
+        if self.job.plan.probes && settled.value.mta_sts.valid.observed.present() == Some(&true) {
             let fetches: Vec<PolicyFetch> = self.policy(&name).await.into_iter().collect();
             if !fetches.is_empty() {
-                facts = self.settle(|context| collectors::domain(context, &name), &fetches).await;
+                settled = self.settle(|context| collectors::domain(context, &name), &fetches).await;
             }
         }
-        let exchangers = targets::exchangers(&name, &facts);
-        let finished = self.finished(name.as_str(), anchor, TargetFacts::Domain(Box::new(facts)));
+        let exchangers = targets::exchangers(&name, &settled.value);
+        let facts = TargetFacts::Domain(Box::new(settled.value));
+        let finished = self.finished(name.as_str(), anchor, (facts, settled.used));
         let _ = seen.send(Seen::Domain(finished, exchangers));
     }
 
     /// Fetches the MTA-STS policy of a domain, where its policy host has an address (RFC 8461 section 3.3).
     async fn policy(&self, domain: &Name) -> Option<PolicyFetch> {
         let host = domain.child("mta-sts").ok()?;
-        let addresses = self.settle(|context| addresses(context.source, &host), &[]).await.ok()?;
+        let addresses = self.settle(|context| addresses(context.source, &host), &[]).await.value.ok()?;
         let plan = &self.job.plan;
         let usable = addresses.into_iter().filter(|address| plan.family.holds(*address));
         let usable: Vec<SocketAddr> = usable.map(|address| SocketAddr::new(address, plan.https_port)).collect();
@@ -186,7 +242,7 @@ impl Run {
 
     /// Finds the addresses of a host that the inventory declares without them.
     async fn resolve(self: Arc<Self>, host: Name, seen: Sender) {
-        let found = self.settle(|context| addresses(context.source, &host), &[]).await;
+        let found = self.settle(|context| addresses(context.source, &host), &[]).await.value;
         let _ = seen.send(Seen::Addresses(Exchanger { domain: None, host, addresses: found }));
     }
 
@@ -197,9 +253,10 @@ impl Run {
             services.into_iter().map(|service| Arc::clone(&self).service(service, seen.clone())).collect();
         let hosts = async {
             for input in &hosts {
-                let facts = self.settle(|context| collectors::host(context, input), &[]).await;
+                let settled = self.settle(|context| collectors::host(context, input), &[]).await;
                 let anchor = self.anchor(input.host.as_ref());
-                let finished = self.finished(&input.name(), anchor, TargetFacts::Host(Box::new(facts)));
+                let facts = TargetFacts::Host(Box::new(settled.value));
+                let finished = self.finished(&input.name(), anchor, (facts, settled.used));
                 let _ = seen.send(Seen::Host(finished));
             }
         };
@@ -219,9 +276,10 @@ impl Run {
             return;
         }
         let reached = failure.is_none();
-        let facts = self.settle(|context| of_service(context, &probe), &[]).await;
+        let settled = self.settle(|context| of_service(context, &probe), &[]).await;
         let anchor = self.anchor(Some(&endpoint.host));
-        let finished = self.finished(&endpoint.name(), anchor, TargetFacts::Service(Box::new(facts)));
+        let facts = TargetFacts::Service(Box::new(settled.value));
+        let finished = self.finished(&endpoint.name(), anchor, (facts, settled.used));
         let _ = seen.send(Seen::Service(finished, reached));
     }
 
@@ -271,41 +329,45 @@ struct Hub {
     targets: Vec<AssessedTarget>,
     gallery: Gallery,
     exchangers: Vec<Exchanger>,
-    coverage: StoredCoverage,
+    live: LiveCoverage,
+    messages: Vec<StoredMessage>,
     /// Targets that were planned and are not finished.
     pending: BTreeSet<String>,
     /// Whether a task ended by a defect.
     defect: bool,
-    unflushed: usize,
+    /// Names of targets that need not be looked at again.
+    kept: BTreeSet<String>,
 }
 
 impl Hub {
-    fn new(run: Arc<Run>, interrupt: Interrupt, store: Option<Store>, progress: Progress) -> Hub {
+    fn new(run: Arc<Run>, interrupt: Interrupt, store: Option<Store>, progress: Progress, kept: Kept) -> Hub {
         let dns = &run.job.plan.dns;
         let live = LiveCoverage {
             resolvers: run.live.resolvers().iter().map(ToString::to_string).collect(),
             compared_with: dns.compare.map(|server| server.to_string()),
             left_out: run.job.plan.left_out.clone(),
-            ..LiveCoverage::default()
+            ..kept.counts
         };
         Hub {
             run,
             interrupt,
             store,
             progress,
-            targets: Vec::new(),
-            gallery: Gallery::default(),
-            exchangers: Vec::new(),
-            coverage: StoredCoverage { live, messages: Vec::new() },
+            targets: kept.targets,
+            gallery: kept.gallery,
+            exchangers: kept.exchangers,
+            kept: kept.names,
+            live,
+            messages: Vec::new(),
             pending: BTreeSet::new(),
             defect: false,
-            unflushed: 0,
         }
     }
 
     /// Looks at all domains, and finds the addresses of hosts that the inventory declares.
     async fn domains(&mut self) -> io::Result<()> {
-        let domains = self.run.job.plan.domains.clone();
+        let mut domains = self.run.job.plan.domains.clone();
+        domains.retain(|(name, _)| !self.kept.contains(name.as_str()));
         self.pending.extend(domains.iter().map(|(name, _)| name.as_str().to_owned()));
         self.progress.start("domains", domains.len());
         self.drive(domains, Run::domain).await?;
@@ -331,10 +393,12 @@ impl Hub {
     /// Looks at all hosts and services.
     async fn hosts(&mut self) -> io::Result<()> {
         let exchangers = std::mem::take(&mut self.exchangers);
-        let (work, unresolved) = targets::work(&self.run.job.plan, self.run.job.inventory.as_ref(), &exchangers);
+        let (mut work, unresolved) = targets::work(&self.run.job.plan, self.run.job.inventory.as_ref(), &exchangers);
         drop(exchangers);
-        self.coverage.live.not_reached.extend(unresolved);
-        for item in &work {
+        self.live.not_reached.extend(unresolved);
+        for item in &mut work {
+            item.hosts.retain(|host| !self.kept.contains(&host.name()));
+            item.services.retain(|service| !self.kept.contains(&service.endpoint.name()));
             self.pending.extend(item.hosts.iter().map(|host| host.name()));
             self.pending.extend(item.services.iter().map(|service| service.endpoint.name()));
         }
@@ -350,6 +414,7 @@ impl Hub {
         let (sender, mut seen) = mpsc::unbounded_channel();
         let mut items = items.into_iter();
         let mut tasks = JoinSet::new();
+        let mut tick = tokio::time::interval(TICK);
         loop {
             while tasks.len() < self.run.job.plan.concurrency && !self.interrupt.is_set() {
                 let Some(item) = items.next() else { break };
@@ -357,6 +422,9 @@ impl Hub {
             }
             tokio::select! {
                 () = self.interrupt.wait() => break,
+                _ = tick.tick() => if let Some(store) = &mut self.store {
+                    store.write_due(&self.run.recorder)?;
+                },
                 Some(found) = seen.recv() => self.take(found)?,
                 ended = tasks.join_next() => match ended {
                     Some(ended) => self.defect |= ended.is_err_and(|error| error.is_panic()),
@@ -374,7 +442,7 @@ impl Hub {
 
     /// Takes in what a task found out.
     fn take(&mut self, seen: Seen) -> io::Result<()> {
-        let live = &mut self.coverage.live;
+        let live = &mut self.live;
         let finished = match seen {
             Seen::Domain(finished, exchangers) => {
                 live.domains += 1;
@@ -403,25 +471,22 @@ impl Hub {
             }
         };
         self.pending.remove(&finished.name);
-        self.targets.extend(finished.judged);
-        finished.part.into_iter().for_each(|part| self.gallery.add(part));
-        self.progress.step();
-        self.unflushed += 1;
-        if let Some(store) = &mut self.store {
-            finished.line.iter().try_for_each(|line| store.target(line))?;
-            if self.unflushed >= FLUSH {
-                self.unflushed = 0;
-                store.artefacts(self.run.recorder.take_artefacts())?;
-            }
+        if let Some(judged) = finished.judged {
+            finished.part.into_iter().for_each(|part| self.gallery.add(part, &judged));
+            self.targets.push(judged);
         }
-        Ok(())
+        self.progress.step();
+        match (&mut self.store, finished.line) {
+            (Some(store), Some(line)) => store.target_with_files(line, &self.run.recorder),
+            _ => Ok(()),
+        }
     }
 
     /// The end: what was not finished is listed with its reason.
     fn end(mut self) -> Collected {
         self.progress.end();
         let mut message = |code, message: String| {
-            self.coverage.messages.push(StoredMessage { level: Level::Error, code, message });
+            self.messages.push(StoredMessage { level: Level::Error, code, message });
         };
         if self.interrupt.is_set() {
             let text = format!("the run was interrupted; {} targets were not finished", self.pending.len());
@@ -430,10 +495,10 @@ impl Hub {
         if self.defect {
             message(LiveMessage::Defect, "a defect of mailvet kept targets from being looked at".to_owned());
         }
-        self.coverage.live.interrupted = std::mem::take(&mut self.pending).into_iter().collect();
-        self.coverage.live.not_reached.sort();
+        self.live.interrupted = std::mem::take(&mut self.pending).into_iter().collect();
+        self.live.not_reached.sort();
         let (files, artefacts) = self.run.recorder.close();
-        let Hub { targets, gallery, coverage, store, .. } = self;
-        Collected { targets, gallery, coverage, files, artefacts, store }
+        let coverage = StoredCoverage { live: Some(self.live), messages: self.messages, files: None };
+        Collected { targets: self.targets, gallery: self.gallery, coverage, files, artefacts, store: self.store }
     }
 }

@@ -117,6 +117,15 @@ fn numbers_of_values_and_days_are_told() {
 }
 
 #[test]
+fn what_was_counted_is_named_where_it_is_little() {
+    let check = json!({ "fact": "reputation.listed_on", "count": { "equals": 0 } });
+    let listed = |lists: &[&str]| domain(check.clone(), json!({ "reputation.listed_on": lists }));
+    let said = "fail\nreputation.listed_on: number of block lists that list the domain is";
+    assert_eq!(listed(&["b.example", "a.example"]), format!("{said} `2` (`a.example`, `b.example`); expected 0"));
+    assert_eq!(listed(&["a", "b", "c", "d", "e", "f"]), format!("{said} `6`; expected 0"));
+}
+
+#[test]
 fn a_list_with_nothing_that_counts_is_blamed_itself() {
     let check = json!({ "every": "dns.mx", "if_none": "fail", "where": { "fact": "it.null", "equals": false },
             "must": { "fact": "it.cname", "equals": false } });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::diag::Files;
 use crate::facts::{DomainFacts, Fact, Method};
 
 fn header() -> Header {
@@ -33,7 +34,7 @@ fn with(old: &str, new: &str) -> Vec<u8> {
     let text = text.replacen(old, new, 1);
     let at = text.find("{\"end\"").unwrap();
     let mut end: serde_json::Value = serde_json::from_str(&text[at..]).unwrap();
-    end["end"]["sha256"] = data_encoding::HEXLOWER.encode(&Sha256::digest(text[..at].as_bytes())).into();
+    end["end"]["sha256"] = data_encoding::HEXLOWER.encode(&Sha256::digest(&text.as_bytes()[..at])).into();
     format!("{}{end}\n", &text[..at]).into_bytes()
 }
 
@@ -97,4 +98,36 @@ fn a_missing_fact_was_not_collected() {
     let text = r#"{"name":"example.org","facts":{"domain":{}}}"#;
     let target: StoredTarget = serde_json::from_str(text).unwrap();
     assert_eq!(target.facts, TargetFacts::Domain(Box::default()));
+}
+
+#[test]
+fn what_is_whole_of_an_unfinished_snapshot_is_used() {
+    let bytes = snapshot();
+    let header = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    for end in header..=bytes.len() {
+        let (mut copied, mut targets) = (Writer::new(Vec::new(), self::header()).unwrap(), 0);
+        let partial = salvage(&bytes[..end], |line| {
+            targets += usize::from(matches!(line, Salvaged::Target(..)));
+            copied.salvaged(&line)
+        })
+        .unwrap();
+        assert_eq!(partial.header, self::header());
+        copied.coverage(StoredCoverage::default()).unwrap();
+        let copied = copied.finish().unwrap();
+        let whole = bytes[..end].iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(targets, usize::from(whole > 1), "{end}");
+        check(copied.as_slice()).unwrap_or_else(|error| panic!("{end}: {error}"));
+    }
+    assert!(salvage(&bytes[..header - 1], |_| Ok(())).is_err());
+}
+
+#[test]
+fn messages_about_files_are_read_back() {
+    let mut coverage = Coverage::default();
+    coverage.diagnostics.push(Diagnostic::error("zone-syntax", "x").at(Span::new(FileId(1), 2, 3)).help("y"));
+    let stored: StoredCoverage =
+        serde_json::from_slice(&serde_json::to_vec(&StoredCoverage::of_files(&coverage)).unwrap()).unwrap();
+    assert_eq!(stored.coverage(), coverage);
+    let hostile = stored_code("\u{1b}[31m");
+    assert_eq!(hostile, "stored-message");
 }

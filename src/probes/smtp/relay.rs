@@ -99,8 +99,21 @@ pub(super) async fn early_talk(run: &mut Run<'_>, opening: &Opening) -> Seen<boo
     }
     let mut dialogue = run.connect("smtp-early").await?;
     let seen = talk_early(run, &mut dialogue).await;
+    let dropped = seen.is_err() && dialogue.session().is_ended_by_server();
     dialogue.quit().await;
-    seen
+    match seen {
+        Err(failure) if dropped && failure.cause == Cause::Protocol => dropped_for_it(run, failure).await,
+        seen => seen,
+    }
+}
+
+/// To be dropped is the answer that early talkers deserve, but servers drop clients for other reasons, too: it was for
+/// talking early where a client that waits is greeted right after.
+async fn dropped_for_it(run: &mut Run<'_>, failure: Failure) -> Seen<bool> {
+    let mut polite = run.connect("smtp-polite").await?;
+    let greeted = polite.reply().await.is_ok_and(|greeting| greeting.value.is_positive());
+    polite.quit().await;
+    if greeted { Ok(Noted { value: false, span: failure.span }) } else { Err(failure) }
 }
 
 async fn talk_early(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Seen<bool> {
@@ -113,10 +126,6 @@ async fn talk_early(run: &Run<'_>, dialogue: &mut Dialogue<'_>) -> Seen<bool> {
     }
     match reply {
         Ok(reply) => Ok(Noted { value: reply.value.is_positive(), span: reply.span }),
-        // To be dropped is the answer that early talkers deserve.
-        Err(failure) if failure.cause == Cause::Protocol && dialogue.session().is_ended_by_server() => {
-            Ok(Noted { value: false, span: failure.span })
-        }
         Err(failure) => Err(failure),
     }
 }

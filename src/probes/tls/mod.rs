@@ -56,6 +56,17 @@ pub struct Handshake {
     pub time: Time,
 }
 
+/// Why a handshake was not completed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub struct NoHandshake {
+    /// What the server did instead.
+    pub text: String,
+    /// Whether the server said so, by an alert or by something that is no TLS. A connection that merely ended may have
+    /// ended for another reason.
+    pub is_said: bool,
+}
+
 /// Performs a handshake as a client of today's standards. It completes whatever the certificate is; what a strict client
 /// would object to is part of the result.
 ///
@@ -65,12 +76,12 @@ pub async fn handshake(
     stream: TcpStream,
     host: &Name,
     trust: &TrustStore,
-) -> Result<(TlsStream<TcpStream>, Handshake), String> {
+) -> Result<(TlsStream<TcpStream>, Handshake), NoHandshake> {
     let provider = Arc::new(ring::default_provider());
     let witness = Arc::new(Witness { provider: Arc::clone(&provider), seen: Mutex::default() });
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+        .map_err(|error| NoHandshake { text: error.to_string(), is_said: false })?
         .dangerous()
         .with_custom_certificate_verifier(Arc::<Witness>::clone(&witness))
         .with_no_client_auth();
@@ -83,7 +94,10 @@ pub async fn handshake(
     let version = match connection.protocol_version() {
         Some(ProtocolVersion::TLSv1_3) => TlsVersion::TlsV13,
         Some(ProtocolVersion::TLSv1_2) => TlsVersion::TlsV12,
-        other => return Err(format!("the server chose the version {other:?}, which was not offered")),
+        other => {
+            let text = format!("the server chose the version {other:?}, which was not offered");
+            return Err(NoHandshake { text, is_said: true });
+        }
     };
     let suite = connection.negotiated_cipher_suite().map_or(0, |suite| u16::from(suite.suite()));
     let time = trust.now();
@@ -110,10 +124,10 @@ fn server_name(host: &Name) -> ServerName<'static> {
 }
 
 /// Why a handshake was not completed, in words.
-fn described(error: &std::io::Error) -> String {
+fn described(error: &std::io::Error) -> NoHandshake {
     use rustls::Error;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
-    match (inner, error.kind()) {
+    let text = match (inner, error.kind()) {
         (Some(Error::AlertReceived(description)), _) => {
             format!("the server sent the alert {}", alert::name(u8::from(*description)))
         }
@@ -129,7 +143,8 @@ fn described(error: &std::io::Error) -> String {
             "the server broke the connection off".to_owned()
         }
         (None, _) => format!("the connection failed: {error}"),
-    }
+    };
+    NoHandshake { text, is_said: inner.is_some() }
 }
 
 /// Lets every handshake complete and keeps what it saw.

@@ -3,11 +3,13 @@
 //! A picture is drawn from facts and judges nothing: what is unknown is called unknown with its cause, what is absent is
 //! called none. Texts are cut, because a drawing has limits that a record has not; the findings quote records in full.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::facts::domain::Security;
 use crate::facts::service::Protocol;
 use crate::facts::{DomainFacts, Fact, FactValue, Observed, ServiceFacts, TargetFacts};
+use crate::findings::{AssessedTarget, Verdict};
 
 /// The most entries of a list in a picture.
 const ENTRIES: usize = 6;
@@ -60,10 +62,15 @@ impl Picture {
     }
 }
 
-/// Pictures of domains, put together while the facts of targets pass by in any order.
+/// How many domains are drawn: those with the most failures.
+pub const DRAWN: usize = 50;
+
+/// Pictures of domains, put together while the facts of targets pass by in any order. It holds a bounded number of them,
+/// because there may be very many domains.
 #[derive(Debug, Default)]
 pub struct Gallery {
-    pictures: Vec<Picture>,
+    /// The pictures that are kept, those with the most failures first.
+    pictures: BTreeMap<(Reverse<usize>, String), Picture>,
     /// What was seen where mail servers talk to each other, by host and address.
     services: BTreeMap<(String, String), String>,
 }
@@ -94,10 +101,16 @@ impl Part {
 }
 
 impl Gallery {
-    /// Takes a part.
-    pub fn add(&mut self, part: Part) {
+    /// Takes a part of a target that was judged.
+    pub fn add(&mut self, part: Part, judged: &AssessedTarget) {
         match part {
-            Part::Domain(picture) => self.pictures.push(*picture),
+            Part::Domain(picture) => {
+                let failures = judged.verdicts.iter().filter(|verdict| **verdict == Some(Verdict::Fail)).count();
+                self.pictures.insert((Reverse(failures), picture.domain.clone()), *picture);
+                if self.pictures.len() > DRAWN {
+                    self.pictures.pop_last();
+                }
+            }
             Part::Service(host, address, seen) => {
                 self.services.insert((host, address), seen);
             }
@@ -105,16 +118,17 @@ impl Gallery {
     }
 
     /// The pictures, sorted by domain.
-    pub fn finish(mut self) -> Vec<Picture> {
-        self.pictures.sort_by(|one, other| one.domain.cmp(&other.domain));
-        for exchanger in self.pictures.iter_mut().flat_map(|picture| &mut picture.exchangers) {
+    pub fn finish(self) -> Vec<Picture> {
+        let mut pictures: Vec<Picture> = self.pictures.into_values().collect();
+        pictures.sort_by(|one, other| one.domain.cmp(&other.domain));
+        for exchanger in pictures.iter_mut().flat_map(|picture| &mut picture.exchangers) {
             for line in &mut exchanger.addresses {
                 if let Some(seen) = self.services.get(&(exchanger.host.clone(), line.clone())) {
                     *line = format!("{line}  {seen}");
                 }
             }
         }
-        self.pictures
+        pictures
     }
 }
 

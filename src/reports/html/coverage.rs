@@ -59,9 +59,11 @@ fn method(report: &Report<'_>, page: &mut Page) {
         page.html("<p class=\"alarm\">No DNS source was read.</p>\n");
     }
     if let Some(run) = &report.dossier.run {
-        let vantage = &run.vantage;
         page.html("<dl>");
         page.entry("Started", &cover::time(run.started));
+    }
+    if let Some(run) = report.dossier.run.as_ref().filter(|_| coverage.live.is_some()) {
+        let vantage = &run.vantage;
         page.entry("Resolvers", &vantage.resolvers.join(", "));
         page.entry("Sent from", vantage.source_address.as_deref().unwrap_or("the address that the system chooses"));
         page.entry("Name in EHLO", &vantage.ehlo);
@@ -71,6 +73,8 @@ fn method(report: &Report<'_>, page: &mut Page) {
             (true, true) => "connected to, with active tests on hosts that the inventory claims",
         };
         page.entry("Mail services", probed);
+    }
+    if report.dossier.run.is_some() {
         page.html("</dl>\n");
     }
     page.html(

@@ -195,9 +195,10 @@ impl<'a> Report<'a> {
         let field = |field: Option<&String>| field.cloned().unwrap_or_default();
         let class = field(organisation.and_then(|organisation| organisation.classification.as_ref()));
         let engagement = field(organisation.and_then(|organisation| organisation.engagement.as_ref()));
+        let engagement = super::escape::cut(&engagement, 30);
         let below = match &self.dossier.origin {
             Some(origin) => format!("{engagement}  {} sha256 {}", origin.kind, origin.sha256),
-            None => engagement,
+            None => engagement.to_string(),
         };
         Style::of(&[
             Part::Rule("@page{@top-left{content:\""),
@@ -205,7 +206,7 @@ impl<'a> Report<'a> {
             Part::Rule("\"}@top-right{content:\""),
             Part::Text(&super::escape::cut(&class, 30)),
             Part::Rule("\"}@bottom-left{content:\""),
-            Part::Text(&super::escape::cut(below.trim(), 110)),
+            Part::Text(below.trim()),
             Part::Rule("\"}@bottom-right{content:\"Page \" counter(page) \" of \" counter(pages)}}"),
         ])
     }

@@ -59,7 +59,7 @@ impl Page {
     pub(super) fn sentence(&mut self, text: &str) -> &mut Page {
         let parts: Vec<&str> = text.split('`').collect();
         // A value may hold backticks of its own. Then it is not clear what is code, and the text stays as it is.
-        if parts.len() % 2 == 0 {
+        if parts.len().is_multiple_of(2) {
             return self.text(text);
         }
         for (index, part) in parts.iter().enumerate() {

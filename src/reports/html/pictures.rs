@@ -2,13 +2,10 @@
 
 use super::Report;
 use super::page::Page;
-use super::survey::Class;
 use super::svg::{self, Letters, Paint};
+use crate::facts::Target;
 use crate::reports::dossier::Picture;
 use crate::reports::dossier::picture::{Exchanger, cut};
-
-/// How many domains are drawn.
-const DRAWN: usize = 50;
 
 const LEFT: u32 = 2;
 const MIDDLE: u32 = 316;
@@ -18,22 +15,12 @@ const WIDTH: u32 = 268;
 const LINE: u32 = 17;
 
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
-    let mut pictures: Vec<&Picture> = report.dossier.pictures.iter().collect();
-    let failed = |picture: &Picture| -> usize {
-        let target = report.assessment.targets.iter().position(|target| target.name == picture.domain);
-        let row = target.map(|target| report.survey.row(target)).unwrap_or_default();
-        row.iter().map(|cell| cell.classes[Class::Failed as usize]).sum()
-    };
-    if pictures.len() > DRAWN {
-        pictures.sort_by_cached_key(|picture| (std::cmp::Reverse(failed(picture)), picture.domain.clone()));
-        page.html("<p>The ")
-            .number(DRAWN)
-            .html(" of ")
-            .number(pictures.len())
-            .html(" domains with the most failures.</p>\n");
-        pictures.truncate(DRAWN);
+    let pictures = &report.dossier.pictures;
+    let domains = report.assessment.targets.iter().filter(|target| target.kind == Target::Domain).count();
+    if domains > pictures.len() {
+        page.html("<p>The ").number(pictures.len()).html(" of ").number(domains);
+        page.html(" domains with the most failures.</p>\n");
     }
-    pictures.sort_by(|one, other| one.domain.cmp(&other.domain));
     page.html(
         "<p>What was observed, without a verdict. <i>none</i>: it was looked for and is not there. <i>unknown</i>: it ",
     );

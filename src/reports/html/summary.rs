@@ -37,7 +37,7 @@ fn certainty(report: &Report<'_>, page: &mut Page) {
     let counts = &report.survey.counts;
     let decided = counts.pass + counts.fail + counts.waived;
     let applicable = report.survey.total() - counts.not_applicable;
-    let share = if applicable == 0 { 0 } else { decided * 100 / applicable };
+    let share = (decided * 100).checked_div(applicable).unwrap_or(0);
     page.html("<p>")
         .number(decided)
         .html(" of ")

@@ -224,7 +224,9 @@ pub(super) struct RunProperties<'a> {
 #[serde(rename_all = "camelCase")]
 pub(super) struct SarifResult<'a> {
     pub(super) rule_id: &'a str,
-    pub(super) rule_index: usize,
+    /// Missing for rules of an earlier run that this one does not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) rule_index: Option<usize>,
     pub(super) kind: &'static str,
     pub(super) level: LevelWord,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -234,6 +236,8 @@ pub(super) struct SarifResult<'a> {
     pub(super) partial_fingerprints: Fingerprints,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) suppressions: Option<Vec<Suppression>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) baseline_state: Option<&'static str>,
     pub(super) properties: ResultProperties,
 }
 
@@ -312,6 +316,13 @@ pub(super) struct ResultProperties {
     /// How many targets were merged into the result beside its own.
     #[serde(skip_serializing_if = "is_zero")]
     pub(super) other_targets: usize,
+    /// Since when the finding is there, when an earlier run was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_seen: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) last_seen: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) regressed: Option<bool>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]

@@ -22,11 +22,14 @@ pub(super) struct Cache<K, V> {
 struct Generations<K, V> {
     young: HashMap<K, Arc<OnceCell<V>>>,
     old: HashMap<K, Arc<OnceCell<V>>>,
+    /// What is to be dropped, outside the lock.
+    gone: HashMap<K, Arc<OnceCell<V>>>,
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
     pub(super) fn new(limit: usize) -> Cache<K, V> {
-        Cache { generations: Mutex::new(Generations { young: HashMap::new(), old: HashMap::new() }), limit }
+        let generations = Generations { young: HashMap::new(), old: HashMap::new(), gone: HashMap::new() };
+        Cache { generations: Mutex::new(generations), limit }
     }
 
     /// The cell of a question, new or old.
@@ -47,7 +50,12 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Generations<K, V>) -> T) -> T {
-        act(&mut self.generations.lock().unwrap_or_else(PoisonError::into_inner))
+        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = act(&mut generations);
+        let gone = std::mem::take(&mut generations.gone);
+        drop(generations);
+        drop(gone);
+        result
     }
 }
 
@@ -63,7 +71,7 @@ impl<K: Eq + Hash, V> Generations<K, V> {
 
     fn insert(&mut self, key: K, cell: Arc<OnceCell<V>>, limit: usize) {
         if self.young.len() >= limit {
-            self.old = std::mem::take(&mut self.young);
+            self.gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
         }
         self.young.insert(key, cell);
     }

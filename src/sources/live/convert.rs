@@ -230,7 +230,8 @@ fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Optio
         }
         _ => {
             let (text, canonical) = wire_text(rtype, data, others)?;
-            page.text.push_str(&text);
+            // A last field without octets leaves only the space before it.
+            page.text.push_str(text.trim_end_matches(' '));
             RData::Other(canonical)
         }
     })

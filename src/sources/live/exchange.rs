@@ -75,7 +75,7 @@ impl Path<'_> {
         let heard = self.ask_as_it_is(question).await?;
         // RFC 6891 section 7: a server that does not implement EDNS says so, and is asked without it.
         match heard.octets.get(3).map(|flags| flags & 0x0f) {
-            Some(FORMERR | NOTIMP) => self.ask_as_it_is(&Arc::new(question.plain())).await,
+            Some(FORMERR | NOTIMP) => Box::pin(self.ask_as_it_is(&Arc::new(question.plain()))).await,
             _ => Ok(heard),
         }
     }
@@ -83,12 +83,13 @@ impl Path<'_> {
     async fn ask_as_it_is(&self, question: &Arc<Question>) -> Result<Heard, Miss> {
         let octets = match self.pool {
             Some(pool) => pool.ask(question, self.random, self.wait).await,
-            None => self.ask_once(question).await,
+            None => Box::pin(self.ask_once(question)).await,
         };
         let octets = octets.map_err(|silence| self.silent(&silence))?;
         // RFC 7766 section 5: a truncated reply is asked for again over TCP, and what came of it is not used.
         if wire::is_truncated(&octets) {
-            return self.ask_over_tcp(question).await;
+            // What is rare lives apart, so that what is frequent stays small.
+            return Box::pin(self.ask_over_tcp(question)).await;
         }
         Ok(Heard { octets, server: self.server, transport: Transport::Udp })
     }

@@ -48,14 +48,18 @@ use self::resolve::{Known, Route};
 use self::validate::Validator;
 use super::record::{Ask, NoReply, Outcome, RecordType, Reply, Validation};
 use crate::diag::Span;
-use crate::facts::{Cause, Recorder};
+use crate::facts::{Cause, Held, Recorder};
 use crate::mail::Name;
 
 pub use self::settle::{Settled, settle};
-pub use self::view::View;
+pub use self::view::{Used, View};
 
-/// Questions whose answers are remembered, in each of two generations: those of some thousand targets.
-const REMEMBERED: usize = 50_000;
+/// Questions whose answers are remembered at least, in each of two generations: those of some hundred targets.
+const REMEMBERED: usize = 16_000;
+
+/// Questions whose answers are remembered for each target that is looked at: it must keep what it knows from round to
+/// round.
+const REMEMBERED_EACH: usize = 64;
 
 /// Most sockets for single questions to name servers at the same time.
 const SINGLE_SOCKETS: usize = 256;
@@ -75,6 +79,8 @@ pub struct Options {
     pub attempts: u32,
     /// Questions in flight at the same time.
     pub concurrency: usize,
+    /// Targets looked at at the same time; what is known about them is remembered.
+    pub targets: usize,
     /// Most questions to one server per second; `None` without limit (resolvers of one's own).
     pub rate: Option<u32>,
     /// Address that questions are sent from.
@@ -98,6 +104,7 @@ impl Default for Options {
             timeout: Duration::from_secs(5),
             attempts: 3,
             concurrency: 256,
+            targets: 64,
             rate: None,
             source_address: None,
             authorities: true,
@@ -135,8 +142,8 @@ pub struct Live {
     /// Sockets for single questions that are open.
     sockets: Semaphore,
     questions: Cache<Questioned, Known>,
-    asked: Cache<Asked, Result<Reply, NoReply>>,
-    validations: Cache<Questioned, Validation>,
+    asked: Cache<Asked, Replied>,
+    validations: Cache<Questioned, Validated>,
     validator: Validator,
 }
 
@@ -154,6 +161,22 @@ struct Message {
     bytes: Vec<u8>,
     /// The text that renders it.
     span: Span,
+}
+
+/// What one server said, and its text.
+#[derive(Debug)]
+struct Replied {
+    reply: Result<Reply, NoReply>,
+    /// Keeps the text.
+    _held: Option<Held>,
+}
+
+/// The state of an answer, and the text that it points at.
+#[derive(Debug)]
+struct Validated {
+    validation: Validation,
+    /// Keeps the text.
+    _held: Option<Held>,
 }
 
 /// Why live DNS cannot be used at all.
@@ -184,6 +207,7 @@ impl Live {
         }
         options.concurrency = options.concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let validator = Validator::new(options.trust_anchors.as_deref()).map_err(LiveError::TrustAnchors)?;
+        let remembered = options.targets.saturating_mul(REMEMBERED_EACH).max(REMEMBERED);
         let mut resolvers = Vec::new();
         for address in &options.resolvers {
             resolvers.push(Upstream::open(*address, &options).await?);
@@ -199,9 +223,9 @@ impl Live {
             second,
             permits: Semaphore::new(options.concurrency),
             sockets: Semaphore::new(options.concurrency.min(SINGLE_SOCKETS)),
-            questions: Cache::new(REMEMBERED),
-            asked: Cache::new(REMEMBERED / 4),
-            validations: Cache::new(REMEMBERED / 4),
+            questions: Cache::new(remembered),
+            asked: Cache::new(remembered / 2),
+            validations: Cache::new(remembered / 2),
             validator,
             options,
             recorder,
@@ -222,14 +246,35 @@ impl Live {
             Request::Validate(name, rtype) => {
                 let key = QuestionKey { name: &name, rtype, route: Route::Resolvers };
                 let cell = self.validations.cell(&key, || key.to_owned());
-                cell.get_or_init(|| self.validator.validate(self, &name, rtype)).await;
+                cell.get_or_init(|| Box::pin(self.validate(&name, rtype))).await;
             }
             Request::Ask(server, name, rtype, mode) => {
                 let key = AskKey { server, name: &name, rtype, mode };
                 let cell = self.asked.cell(&key, || key.to_owned());
-                cell.get_or_init(|| self.ask_server(server, &name, rtype, mode)).await;
+                cell.get_or_init(|| Box::pin(self.reply(server, &name, rtype, mode))).await;
             }
         }
+    }
+
+    async fn reply(&self, server: IpAddr, name: &Name, rtype: RecordType, mode: Ask) -> Replied {
+        let reply = self.ask_server(server, name, rtype, mode).await;
+        let span = match &reply {
+            Ok(reply) => Some(reply.span),
+            Err(no_reply) => no_reply.span,
+        };
+        Replied { reply, _held: span.and_then(|span| self.recorder.hold(span.file)) }
+    }
+
+    async fn validate(&self, name: &Name, rtype: RecordType) -> Validated {
+        // The validation points at the text of the answer, which must not go while the keys are asked for.
+        let answers = [Route::Resolvers, Route::Unchecked].map(|route| {
+            let key = QuestionKey { name, rtype, route };
+            self.questions.cell(&key, || key.to_owned())
+        });
+        let validation = self.validator.validate(self, name, rtype).await;
+        let held = validation.span.and_then(|span| self.recorder.hold(span.file));
+        drop(answers);
+        Validated { validation, _held: held }
     }
 
     /// Finds out about a name and the aliases behind it, as far as one lookup goes.

@@ -13,7 +13,7 @@ use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
 use crate::diag::Span;
 use crate::facts::domain::Time;
-use crate::facts::{Artefact, ArtefactKind, Cause};
+use crate::facts::{Artefact, ArtefactKind, Cause, Held};
 use crate::mail::Name;
 use crate::sources::record::{Answer, Ask, NoReply, Outcome, RData, Record, RecordType, Reply};
 
@@ -39,6 +39,8 @@ pub(super) struct Known {
     pub(super) message: Option<Arc<Message>>,
     /// The text of the message or of the attempts.
     pub(super) span: Span,
+    /// Keeps the text.
+    _held: Option<Held>,
 }
 
 /// What came of asking several servers: the reply that counts, and what else happened.
@@ -59,7 +61,7 @@ impl Live {
         let mut rounds = self.ask_around(servers, &question).await;
         let mut bogus = false;
         if route == Route::Resolvers && rounds.heard.as_ref().is_some_and(|heard| rcode(heard) == SERVFAIL) {
-            (rounds, bogus) = self.doubt(name, rtype, &question, rounds).await;
+            (rounds, bogus) = Box::pin(self.doubt(name, rtype, &question, rounds)).await;
         }
         let path = match (route, servers.first()) {
             (Route::Unchecked, _) => format!("dns/{name}/{rtype}+cd"),
@@ -167,7 +169,7 @@ impl Live {
         let kept = self.options.validate.then(|| heard.octets.clone());
         self.recorder.fill(file, text, artefact(name, rtype, heard));
         let message = kept.map(|bytes| Arc::new(Message { bytes, span }));
-        Known { said, message, span }
+        Known { said, message, span, _held: self.recorder.hold(file) }
     }
 
     /// Registers that no reply came.
@@ -175,7 +177,8 @@ impl Live {
         let (cause, note, span) = self.silence(path, name, rtype, misses);
         let outcome = Outcome::Unknown { cause, note, span: Some(span) };
         let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
-        Known { said: Said { answer, onward: None, zone: None }, message: None, span }
+        let held = self.recorder.hold(span.file);
+        Known { said: Said { answer, onward: None, zone: None }, message: None, span, _held: held }
     }
 
     /// Writes the attempts down; the cause of the last one, a sentence, and the place.

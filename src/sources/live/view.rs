@@ -1,12 +1,17 @@
 //! What is known, as a [`RecordSource`]: answers from memory, and notes what is missing.
 
+use std::any::Any;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use tokio::sync::OnceCell;
+
+use super::keys::AskKey;
 use super::outcome::runs_away;
-use super::resolve::Route;
-use super::{AskKey, Live, QuestionKey, Request};
+use super::resolve::{Known, Route};
+use super::{Live, QuestionKey, Request};
 use crate::diag::Span;
 use crate::facts::Cause;
 use crate::mail::Name;
@@ -16,12 +21,17 @@ use crate::sources::record::{Answer, Ask, NoReply, Outcome, RecordSource, Record
 pub struct View<'a> {
     live: &'a Live,
     missing: RefCell<BTreeSet<Request>>,
+    used: RefCell<Used>,
     last: bool,
 }
 
+/// The answers that a view gave, kept for as long as facts point at their texts.
+#[derive(Debug, Default)]
+pub struct Used(Vec<Arc<dyn Any + Send + Sync>>);
+
 impl<'a> View<'a> {
     pub(super) fn new(live: &'a Live, last: bool) -> View<'a> {
-        View { live, missing: RefCell::default(), last }
+        View { live, missing: RefCell::default(), used: RefCell::default(), last }
     }
 }
 
@@ -29,6 +39,23 @@ impl View<'_> {
     /// What was asked for and is not known; empty when every answer given is final.
     pub fn take_missing(&self) -> BTreeSet<Request> {
         self.missing.take()
+    }
+
+    /// The answers that were given.
+    pub(super) fn used(&self) -> Used {
+        self.used.take()
+    }
+
+    /// What is known of a question.
+    fn known(&self, question: &QuestionKey<'_>) -> Option<Arc<OnceCell<Known>>> {
+        let cell = self.live.questions.known(question)?;
+        self.uses(&cell);
+        Some(cell)
+    }
+
+    fn uses<T: Send + Sync + 'static>(&self, cell: &Arc<OnceCell<T>>) {
+        let cell: Arc<dyn Any + Send + Sync> = Arc::clone(cell) as _;
+        self.used.borrow_mut().0.push(cell);
     }
 
     fn missing(&self, request: Request) -> (Cause, String) {
@@ -41,7 +68,7 @@ impl View<'_> {
 
     /// Follows a chain of aliases through what is known; `None` when a link is missing.
     fn answer(&self, name: &Name, rtype: RecordType, route: Route) -> Option<Answer> {
-        let cell = self.live.questions.known(&QuestionKey { name, rtype, route })?;
+        let cell = self.known(&QuestionKey { name, rtype, route })?;
         let known = &cell.get()?.said;
         let Some(mut next) = known.onward.clone() else { return Some(known.answer.clone()) };
         let mut aliases = known.answer.aliases.clone();
@@ -49,7 +76,7 @@ impl View<'_> {
             if let Some(note) = runs_away(&aliases, &next) {
                 break note;
             }
-            let cell = self.live.questions.known(&QuestionKey { name: &next, rtype, route })?;
+            let cell = self.known(&QuestionKey { name: &next, rtype, route })?;
             let said = &cell.get()?.said;
             aliases.extend_from_slice(&said.answer.aliases);
             match &said.onward {
@@ -76,7 +103,7 @@ impl RecordSource for View<'_> {
         let mut name = name.clone();
         loop {
             let key = QuestionKey { name: &name, rtype: RecordType::SOA, route: Route::Resolvers };
-            let Some(cell) = self.live.questions.known(&key) else {
+            let Some(cell) = self.known(&key) else {
                 self.missing(Request::Lookup(name, RecordType::SOA));
                 return None;
             };
@@ -99,7 +126,8 @@ impl RecordSource for View<'_> {
         }
         let key = QuestionKey { name, rtype, route: Route::Resolvers };
         let cell = self.live.validations.known(&key);
-        cell.as_ref().and_then(|cell| cell.get()).cloned().unwrap_or_else(|| {
+        cell.iter().for_each(|cell| self.uses(cell));
+        cell.as_ref().and_then(|cell| cell.get()).map(|known| known.validation.clone()).unwrap_or_else(|| {
             let (cause, note) = self.missing(Request::Validate(name.clone(), rtype));
             Validation::unknown(cause, note, None)
         })
@@ -111,7 +139,8 @@ impl RecordSource for View<'_> {
             return Err(NoReply { cause: Cause::NotCollected, note, span: None });
         }
         let cell = self.live.asked.known(&AskKey { server, name, rtype, mode });
-        cell.as_ref().and_then(|cell| cell.get()).cloned().unwrap_or_else(|| {
+        cell.iter().for_each(|cell| self.uses(cell));
+        cell.as_ref().and_then(|cell| cell.get()).map(|known| known.reply.clone()).unwrap_or_else(|| {
             let (cause, note) = self.missing(Request::Ask(server, name.clone(), rtype, mode));
             Err(NoReply { cause, note, span: None })
         })

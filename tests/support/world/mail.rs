@@ -185,7 +185,7 @@ impl Inner {
         );
         if !implicit || mood == Mood::Plain {
             let mut stream = stream;
-            let Some(()) = self.session(&mut stream, mood, false).await else { return None };
+            self.session(&mut stream, mood, false).await?;
             let mut stream = self.tls.accept(stream).await.ok()?;
             self.session(&mut stream, mood, true).await
         } else {
@@ -250,7 +250,8 @@ impl Inner {
         Then::Say(match verb {
             "ehlo" => {
                 let mut reply = "250-mx1.good.org\n250-PIPELINING\n250-SIZE 10240000\n".to_owned();
-                if !inside && !(self.careless && protocol == Protocol::Smtp) {
+                let bare = self.careless && protocol == Protocol::Smtp;
+                if !inside && !bare {
                     reply.push_str("250-STARTTLS\n");
                 }
                 if submission && open {

@@ -47,7 +47,7 @@ const PROTOCOLS: [Protocol; 7] = [
 
 const POLICY: &str = "version: STSv1\r\nmode: enforce\r\nmx: mx1.good.org\r\nmax_age: 1209600\r\n";
 
-const INVENTORY: &str = "format: 1
+pub(crate) const INVENTORY: &str = "format: 1
 networks: [127.0.0.0/30]
 senders: [{ ip: 127.0.0.1, name: mx1.good.org }]
 hosts:

@@ -194,7 +194,7 @@ impl Zone {
             encloser = encloser.base_name();
         }
         if encloser == *at {
-            message.add_authorities(self.denial(&[at.clone()]));
+            message.add_authorities(self.denial(std::slice::from_ref(at)));
         } else {
             let wildcard = encloser.prepend_label("*").unwrap();
             message.add_authorities(self.denial(&[encloser, at.clone(), wildcard]));

@@ -2,11 +2,13 @@
 
 use crate::collectors::service::{imap, pop3};
 use crate::diag::{Files, Span};
-use crate::facts::service::{AuthFacts, ImapFacts, Pop3Facts, Protocol};
+use crate::facts::domain::Time;
+use crate::facts::service::{AuthFacts, ImapFacts, Pop3Facts, Protocol, TlsVersion};
 use crate::facts::{Cause, Fact, Observed};
 use crate::mail::Name;
 use crate::probes::imap::ImapProbe;
 use crate::probes::pop3::Pop3Probe;
+use crate::probes::tls::Handshake;
 use crate::probes::{Endpoint, Failure, Noted, Opening, Seen};
 
 fn span() -> Span {
@@ -31,8 +33,24 @@ fn endpoint(protocol: Protocol) -> Endpoint {
     }
 }
 
+/// A service with which a handshake completed.
 fn opening(offered: bool) -> Opening {
-    Opening { reached: noted(()), starttls_offered: noted(offered), ..Opening::failed(&failure()) }
+    let handshake = Handshake {
+        version: TlsVersion::TlsV13,
+        cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+        suite: 0x1302,
+        chain: Vec::new(),
+        ocsp: None,
+        distrust: None,
+        complete: true,
+        time: Time(0),
+    };
+    Opening {
+        reached: noted(()),
+        starttls_offered: noted(offered),
+        handshake: Ok((handshake, span())),
+        ..Opening::failed(&failure())
+    }
 }
 
 fn list(words: &str) -> Vec<String> {
@@ -163,7 +181,7 @@ fn case_129_login_over_pop3_is_told_from_capa() {
 fn a_host_that_was_not_reached_has_no_facts() {
     let facts = imap::auth(&endpoint(Protocol::Imap), &ImapProbe::failed(&failure()));
     assert_eq!(shown(&facts.required), "unknown rate-limited");
-    // A service that could not be reached is not one that was asked and has nothing.
+    // A service with which no handshake completed is not one that was asked and has nothing.
     let facts = imap::auth(&endpoint(Protocol::Imaps), &ImapProbe::failed(&failure()));
     assert_eq!([shown(&facts.before_tls), shown(&facts.cleartext)], ["unknown rate-limited"; 2]);
 }

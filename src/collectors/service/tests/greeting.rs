@@ -19,9 +19,14 @@ async fn case_115_a_refusal_at_the_door_is_not_tested_and_keeps_its_text() {
     ] {
         let found = found(vec![send(greeting), Step::HalfClose]).await;
         let (code, text) = greeting.split_at(3);
+        let cause = if code.starts_with('4') { "rate-limited" } else { "protocol" };
+        let away = format!("unknown {cause}: the server sends us away with the code {code}");
         found.check(&[
             ("greeting.code", &format!("{code} «{greeting}»")),
             ("greeting.text", &format!("{} «{greeting}»", text.trim())),
+            ("greeting.name", &away),
+            ("greeting.name_resolves", &away),
+            ("greeting.version", &away),
             ("smtp.ehlo", why),
             ("starttls.offered", why),
             ("auth.before_tls", why),
@@ -90,10 +95,17 @@ async fn case_130_early_talkers_are_served_or_sent_away() {
         ),
     ] {
         // The conversation, and two connections for attempts to relay, come before.
-        let scripts = vec![ordinary.clone(), ordinary.clone(), ordinary.clone(), early];
+        let scripts = vec![ordinary.clone(), ordinary.clone(), ordinary.clone(), early, ordinary.clone()];
         let found = probed(scripts, Protocol::Smtp, |_| {}, &active).await;
         found.check(&[("smtp.early_talk", expected)]);
     }
+}
+
+#[tokio::test]
+async fn a_server_that_drops_everybody_has_not_dropped_us_for_talking_early() {
+    let scripts = vec![plain(&[]), plain(&[]), plain(&[]), vec![expect("EHLO"), Step::Close], vec![Step::Close]];
+    let found = probed(scripts, Protocol::Smtp, |_| {}, &settings()).await;
+    found.check(&[("smtp.early_talk", "unknown protocol: the server closed the connection")]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Found, found, plain, probed, replies, secure};
+use super::{Found, found, plain, probed, secure};
 use crate::facts::service::Protocol;
 use crate::probes::testing::{self, Step, send, serve, settings};
 use crate::probes::{Endpoint, Settings};
@@ -64,7 +64,7 @@ async fn servers_that_misbehave_end_in_bounded_time_and_memory_with_the_right_ca
         ),
         (
             "drip of lines",
-            vec![Step::Drip(b"220-\r\n".repeat(200), Duration::from_millis(30))],
+            vec![Step::Drip(b"220-\r\n".repeat(200), Duration::from_millis(5))],
             "greeting.text",
             "unknown limit-reached: the 3 s that one service may take were used up: the server sent no complete line in time",
         ),

@@ -12,7 +12,7 @@ use crate::diag::Files;
 use crate::facts::service::Protocol;
 use crate::facts::{Catalogue, Cause, Group, Method, Node, Observed, Recorder, ServiceFacts, Target, View};
 use crate::mail::Name;
-use crate::probes::testing::{self, Server, Step, send, serve};
+use crate::probes::testing::{self, Server, Step, send};
 use crate::probes::{Endpoint, Failure, ServiceProbe, SessionProbe, Settings, smtp};
 use crate::sources::Store;
 use crate::sources::bind::read_zone;

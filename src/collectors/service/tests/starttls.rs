@@ -30,6 +30,16 @@ async fn case_112_starttls_offered_and_negotiated_are_two_facts() {
 }
 
 #[tokio::test]
+async fn tls_does_not_come_first_where_it_never_came() {
+    // A port where TLS should come first speaks in the clear.
+    let found = probed(vec![plain(&[])], Protocol::Submissions, |_| {}, &settings()).await;
+    for path in ["auth.cleartext", "auth.before_tls", "smtp.keywords", "starttls.offered", "starttls.required"] {
+        let line = found.line(path);
+        assert!(line.starts_with("unknown tls-handshake: the TLS handshake failed: "), "{path}: {line}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_without_starttls_was_asked_for_it() {
     let found = found(plain(&[])).await;
     let whole = "«250-mx1.example.org\nS: 250-PIPELINING\nS: 250 SIZE 1000»";
@@ -113,13 +123,14 @@ async fn case_127_submissions_speaks_tls_from_the_first_byte() {
         replies(&[hello, ("MAIL FROM", "530 5.7.0 Authentication required"), refused]),
     ];
     let found = probed(vec![script], Protocol::Submissions, |_| {}, &settings()).await;
-    let connected = found.line("reached").replace("true ", "");
+    let established = found.line("starttls.required").replace("true ", "");
+    assert!(established.starts_with("«TLSv1.3 established with "), "{established}");
     found.check(&[
         ("greeting.text", "mx1.example.org ESMTP «220 mx1.example.org ESMTP»"),
-        ("starttls.offered", &format!("absent not-offered {connected}")),
-        ("starttls.injection", &format!("absent not-offered {connected}")),
-        ("auth.before_tls", &format!("absent not-offered {connected}")),
-        ("auth.cleartext", &format!("absent not-offered {connected}")),
+        ("starttls.offered", &format!("absent not-offered {established}")),
+        ("starttls.injection", &format!("absent not-offered {established}")),
+        ("auth.before_tls", &format!("absent not-offered {established}")),
+        ("auth.cleartext", &format!("absent not-offered {established}")),
         ("auth.after_tls", "[PLAIN] «250 AUTH PLAIN»"),
         ("auth.required", "true «530 5.7.0 Authentication required»"),
         ("smtp.ehlo", "true «250-mx1.example.org\nS: 250 AUTH PLAIN»"),

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::diag::Span;
 use crate::facts::Cause;
 use crate::mail::Name;
 use crate::sources::RecordType;
 use crate::sources::live::cache::Cache;
 use crate::sources::live::testing::*;
-use crate::sources::live::{Live, LiveError, Options, Request, settle};
+use crate::sources::live::{Live, LiveError, Options, Request, View, settle};
 use crate::sources::record::{Outcome, RData, RecordSource as _};
 
 fn good(query: &Query) -> Reply {
@@ -201,6 +202,30 @@ async fn every_message_is_evidence() {
         assert_eq!(files.get(file).evidence.as_deref(), Some(artefact.id().as_str()));
         assert!(artefact.title.ends_with(&format!("asked of {} over UDP", server.address)), "{}", artefact.title);
         assert_eq!(artefact.raw[6..8], [0, 1], "one answer");
+    }
+}
+
+#[tokio::test]
+async fn texts_stay_while_answers_or_findings_point_at_them() {
+    let server = Server::new(good).await;
+    for keep_raw in [false, true] {
+        let recorder = Arc::new(crate::facts::Recorder::new(crate::diag::Files::default(), keep_raw));
+        let live = Live::new(options(&[&server]), Arc::clone(&recorder)).await.unwrap();
+        let all = names(2);
+        let look = |name: &Name, view: &View<'_>| match view.lookup(name, RecordType::A).outcome {
+            Outcome::Records(records) => Some(records[0].span),
+            _ => None,
+        };
+        let settled = settle(&live, |view| [look(&all[0], view), look(&all[1], view)]).await;
+        let [quoted, other] = settled.value.map(Option::unwrap);
+        let has_text = |span: Span| recorder.files(|files| !files.get(span.file).bytes.is_empty());
+        drop(live);
+        assert!(has_text(quoted) && has_text(other), "the facts point at them");
+        recorder.quote([quoted.file]);
+        drop(settled.used);
+        assert!(has_text(quoted));
+        assert_eq!(has_text(other), keep_raw, "a snapshot has every text");
+        assert!(recorder.files(|files| files.iter().all(|(_, file)| file.evidence.is_some())));
     }
 }
 

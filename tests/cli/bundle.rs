@@ -1,0 +1,511 @@
+//! Evidence bundles: what they hold, that every change to them is named, that they are replayed to the same bytes, that a
+//! killed run leaves nothing that looks whole and is not, and that signatures are those of OpenSSH.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mailvet::bundle::{BundleError, verify};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use serde_json::Value;
+
+use super::live::{Server, TXT, Table, arguments, closed_port, text, zone};
+use super::{Folder, findings};
+
+/// A folder with DNS files, a profile with a built-in and a pack of its own, waivers, and a key.
+fn organisation() -> Folder {
+    let folder = Folder::with(&[
+        (
+            "mailvet.yaml",
+            "format: 1\nwaivers: [waivers.yaml]\ndns: { files: [dns/] }\ndomains:\n  - { name: example.com, roles: [sends] }\n",
+        ),
+        ("dns/example.com.zone", super::BAD),
+        ("dns/broken.zone", "$ORIGIN example.net.\n@ IN SOA broken\n@ TXT \"x\"\n"),
+        (
+            "waivers.yaml",
+            "waivers:\n  - id: W-1\n    rule: spoofing/spf-not-enforced\n    target: example.com\n    reason: a list server rewrites \
+             it until it is replaced\n    created: 2026-10-01\n    expires: 2026-12-01\n    approved_by: ciso@example.com\n",
+        ),
+    ]);
+    folder.write("key", private_key(7));
+    folder
+}
+
+/// The file of an Ed25519 key, as OpenSSH writes it.
+fn private_key(seed: u8) -> String {
+    let seed = [seed; 32];
+    let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
+    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes()[..], bytes].concat();
+    let point = pair.public_key().as_ref();
+    let public = [string(b"ssh-ed25519"), string(point)].concat();
+    let check = 1u32.to_be_bytes();
+    let secret = [&seed[..], point].concat();
+    let private = [&check[..], &check, &public, &string(&secret), &string(b""), &[1, 2, 3, 4, 5]].concat();
+    let none = string(b"none");
+    let one = 1u32.to_be_bytes();
+    let all =
+        [&b"openssh-key-v1\0"[..], &none, &none, &string(b""), &one, &string(&public), &string(&private)].concat();
+    let text = data_encoding::BASE64.encode(&all);
+    let lines = text.as_bytes().chunks(70).map(|line| format!("{}\n", String::from_utf8_lossy(line)));
+    format!("-----BEGIN OPENSSH PRIVATE KEY-----\n{}-----END OPENSSH PRIVATE KEY-----\n", lines.collect::<String>())
+}
+
+/// A bundle of an audit of DNS files, signed.
+fn signed() -> Folder {
+    let folder = organisation();
+    folder.run(&["audit", "--out", "b", "--sign", "key", "--as-of", "2026-11-21", "--quiet"]).exits(1);
+    folder
+}
+
+/// Paths of all files below a folder, with `/`, sorted.
+fn files(root: &Path) -> Vec<String> {
+    let (mut found, mut folders) = (Vec::new(), vec![root.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/"));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// What verifying says: `changed data/run.json`.
+fn problems(bundle: &Path) -> Vec<String> {
+    let verified = verify(bundle, None).unwrap();
+    verified.problems.iter().map(|problem| format!("{} {}", problem.what, problem.path)).collect()
+}
+
+#[test]
+fn every_byte_that_is_flipped_is_reported_by_the_name_of_its_file() {
+    let folder = signed();
+    let bundle = folder.path("b");
+    assert!(problems(&bundle).is_empty());
+    let all = files(&bundle);
+    assert!(all.len() > 50, "{all:?}");
+    for name in &all {
+        let path = bundle.join(name);
+        let whole = fs::read(&path).unwrap();
+        let places =
+            [0, whole.len() / 3, whole.len() / 2, whole.len().saturating_sub(2), whole.len().saturating_sub(1)];
+        for at in BTreeSet::from(places) {
+            let mut changed = whole.clone();
+            match changed.get_mut(at) {
+                Some(byte) => *byte ^= 1,
+                None => changed.push(b'x'),
+            }
+            fs::write(&path, &changed).unwrap();
+            assert_eq!(problems(&bundle), [format!("changed {name}")], "byte {at} of {name}");
+        }
+        fs::write(&path, &whole).unwrap();
+    }
+    assert!(problems(&bundle).is_empty());
+}
+
+#[test]
+fn every_file_that_is_removed_or_added_is_reported_by_name() {
+    let folder = signed();
+    let bundle = folder.path("b");
+    let all = files(&bundle);
+    let mut folders = BTreeSet::from([String::new()]);
+    for name in &all {
+        let path = bundle.join(name);
+        let whole = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let found = problems(&bundle);
+        assert!(found.contains(&format!("removed {name}")), "{name}: {found:?}");
+        // The folder that became empty is reported too, when the file was the only one in it.
+        assert!(found.iter().all(|found| found == &format!("removed {name}") || found.ends_with('/')), "{found:?}");
+        fs::write(&path, &whole).unwrap();
+        folders.extend(name.rsplit_once('/').map(|(folder, _)| format!("{folder}/")));
+    }
+    for below in &folders {
+        for name in ["added", ".hidden", "INCOMPLETE2"] {
+            let name = format!("{below}{name}");
+            fs::write(bundle.join(&name), "x").unwrap();
+            assert_eq!(problems(&bundle), [format!("added {name}")]);
+            fs::remove_file(bundle.join(&name)).unwrap();
+        }
+        let name = format!("{below}new");
+        fs::create_dir(bundle.join(&name)).unwrap();
+        assert_eq!(problems(&bundle), [format!("added {name}/")]);
+        fs::remove_dir(bundle.join(&name)).unwrap();
+    }
+    #[cfg(unix)]
+    {
+        let moved = bundle.join("data/run.json");
+        fs::rename(&moved, folder.path("elsewhere.json")).unwrap();
+        std::os::unix::fs::symlink(folder.path("elsewhere.json"), &moved).unwrap();
+        assert!(problems(&bundle).contains(&"added data/run.json".to_owned()), "a link is no file of a bundle");
+    }
+}
+
+/// Whoever rewrites a file and all manifests without the key is found out by the custody log, or by the signature.
+#[test]
+fn manifests_that_were_rewritten_do_not_help() {
+    let folder = signed();
+    let bundle = folder.path("b");
+    let digest = |name: &str| mailvet::bundle::sha256(&fs::read(bundle.join(name)).unwrap());
+    let replace = |name: &str, old: &str, new: &str| {
+        let text = fs::read_to_string(bundle.join(name)).unwrap();
+        assert!(text.contains(old), "{name}");
+        fs::write(bundle.join(name), text.replace(old, new)).unwrap();
+    };
+    let rewrite = |name: &str, old: &str, new: &str| {
+        let before = [digest(name), digest("manifest-sha256.txt")];
+        replace(name, old, new);
+        replace("manifest-sha256.txt", &before[0], &digest(name));
+        replace("tagmanifest-sha256.txt", &before[1], &digest("manifest-sha256.txt"));
+    };
+    rewrite("data/results.md", "fail", "pass");
+    let found = problems(&bundle);
+    assert!(found.contains(&"changed data/custody.jsonl".to_owned()), "{found:?}");
+    assert!(found.contains(&"changed manifest-sha256.txt.sig".to_owned()), "{found:?}");
+    let run = folder.run(&["verify", "b"]).exits(1);
+    assert!(run.out.contains("it does not seal what manifest-sha256.txt lists"), "{}", run.out);
+}
+
+#[test]
+fn verify_says_what_it_found_and_exits_accordingly() {
+    let folder = signed();
+    let said =
+        folder.run(&["verify", "b"]).exits(0).prints(&["b: as it was sealed", "custody    4 events", "--key tells"]);
+    assert!(said.err.is_empty());
+    folder.write("b/data/results.md", "all is well");
+    folder
+        .run(&["verify", "b"])
+        .exits(1)
+        .prints(&["changed   data/results.md: its SHA-256 is ", "b: not as it was sealed"]);
+    folder.run(&["evaluate", "b"]).exits(2).says(&["b was changed after it was sealed", "data/results.md"]);
+    folder.run(&["verify", "dns"]).exits(2).says(&["dns is no evidence bundle"]);
+    folder.run(&["verify", "nowhere"]).exits(2).says(&["nowhere"]);
+    folder.run(&["evaluate", "dns"]).exits(2).says(&["dns is no evidence bundle"]);
+    folder.run(&["audit", "--out", "b"]).exits(2).says(&["b exists already; evidence is never overwritten"]);
+    folder.run(&["audit", "--out", "key"]).exits(2).says(&["key exists already"]);
+    folder.run(&["collect", "--resume", "b"]).exits(2).says(&["b is a complete bundle"]);
+    folder.run(&["collect", "--resume", "dns"]).exits(2).says(&["dns is no evidence bundle"]);
+    folder
+        .run(&["audit", "--out", "c", "--sign", "mailvet.yaml"])
+        .exits(2)
+        .says(&["--sign mailvet.yaml", "no private key"]);
+    assert!(!folder.path("c").exists());
+}
+
+#[test]
+fn sha256sum_checks_a_bundle() {
+    let folder = signed();
+    let sum = |file: &str| {
+        Command::new("sha256sum").args(["--check", "--strict", "--quiet", file]).current_dir(folder.path("b")).output()
+    };
+    let Ok(output) = sum("manifest-sha256.txt") else { return println!("skipped: there is no sha256sum") };
+    assert!(output.status.success(), "{output:?}");
+    assert!(sum("tagmanifest-sha256.txt").unwrap().status.success());
+    folder.write("b/data/README.txt", "x");
+    assert!(!sum("manifest-sha256.txt").unwrap().status.success());
+}
+
+#[test]
+fn a_bundle_holds_what_the_run_read_used_and_said() {
+    let folder = signed();
+    let all = files(&folder.path("b"));
+    for name in [
+        "bagit.txt",
+        "bag-info.txt",
+        "manifest-sha256.txt",
+        "tagmanifest-sha256.txt",
+        "manifest-sha256.txt.sig",
+        "attestation.intoto.jsonl",
+        "data/README.txt",
+        "data/run.json",
+        "data/custody.jsonl",
+        "data/snapshot.jsonl",
+        "data/inputs/mailvet.yaml",
+        "data/inputs/dns/example.com.zone",
+        "data/policy/waivers.yaml",
+        "data/policy/policies/profiles/default.yaml",
+        "data/policy/policies/spoofing/spf.yaml",
+        "data/results.json",
+        "data/results.jsonl",
+        "data/results.sarif",
+        "data/results.md",
+        "data/results.junit.xml",
+        "data/report.html",
+    ] {
+        assert!(all.iter().any(|known| known == name), "{name} is missing in {all:#?}");
+    }
+    assert_eq!(folder.read("b/data/inputs/dns/example.com.zone"), super::BAD);
+    let record: Value = serde_json::from_str(&folder.read("b/data/run.json")).unwrap();
+    assert_eq!(record["arguments"][0], "audit");
+    assert_eq!(record["tool"]["sha256"].as_str().unwrap().len(), 64);
+    assert_eq!(record["judged"]["as_of"], "2026-11-21");
+    let report: Value = serde_json::from_str(&folder.read("b/data/results.json")).unwrap();
+    assert!(findings(&report).contains(&"spoofing/spf-not-enforced example.com fail".to_owned()));
+}
+
+#[test]
+fn a_replay_on_another_day_in_another_folder_gives_the_same_bytes() {
+    // The audit has a day that is not today, so a replay that looked at the clock would differ: the waiver has an end.
+    let folder = signed();
+    let elsewhere = Folder::new();
+    fs::rename(folder.path("b"), elsewhere.path("moved")).unwrap();
+    elsewhere.write("mailvet.yaml", "this is another inventory, which must not be used");
+    drop(folder);
+    let run = elsewhere.run(&["evaluate", "moved"]).exits(1);
+    assert!(
+        run.err.contains("byte-identical to the results of the bundle (json, jsonl, sarif, markdown, junit, html)"),
+        "{}",
+        run.err
+    );
+    let json = elsewhere.run(&["evaluate", "moved", "--format", "json", "--quiet"]).exits(1);
+    assert_eq!(json.out, elsewhere.read("moved/data/results.json"));
+    assert_eq!(json.err, "");
+    // Another day and other rules are judged, and nothing is said to be the same.
+    let later = elsewhere.run(&["evaluate", "moved", "--as-of", "2027-03-01", "--format", "json"]).exits(1);
+    assert!(!later.err.contains("identical"), "{}", later.err);
+    assert_eq!(later.json()["as_of"], "2027-03-01");
+    let strict =
+        elsewhere.run(&["evaluate", "moved", "--profile", "strict", "--no-inventory", "--format", "json"]).exits(1);
+    assert!(!strict.err.contains("identical"), "{}", strict.err);
+    let only = elsewhere.run(&["evaluate", "moved", "--only", "spoofing/dmarc-missing", "--format", "json"]);
+    assert_eq!(only.json()["as_of"], "2026-11-21");
+    assert!(!only.err.contains("identical"), "{}", only.err);
+}
+
+#[test]
+fn a_live_audit_is_kept_and_replayed() {
+    let server = Server::start(zone("v=spf1 mx ~all"));
+    let port = closed_port();
+    let folder = Folder::with(&[("list", "example.org\n")]);
+    let more = ["--domains-file", "list", "--smtp-port", &port, "--out", "deep/b", "--only", "spoofing,mx-inventory"];
+    let run = folder.run(&arguments("audit", &server, &more)).exits(1);
+    assert!(run.err.contains("bundle deep/b: "), "{}", run.err);
+    assert!(problems(&folder.path("deep/b")).is_empty());
+    let all = files(&folder.path("deep/b"));
+    let evidence: Vec<&String> = all.iter().filter(|name| name.starts_with("data/evidence/")).collect();
+    for wanted in
+        ["data/evidence/dns/example.org/MX", ".dns", "data/evidence/smtp/mx1.example.org[127.0.0.1]=3A", ".txt"]
+    {
+        assert!(evidence.iter().any(|name| name.contains(wanted)), "{wanted}: {evidence:#?}");
+    }
+    assert!(all.contains(&"data/inputs/list".to_owned()));
+    for line in folder.read("deep/b/data/evidence.jsonl").lines() {
+        let entry: Value = serde_json::from_str(line).unwrap();
+        let raw = fs::read(folder.path("deep/b").join(entry["raw"].as_str().unwrap())).unwrap();
+        assert_eq!(entry["id"], mailvet::bundle::sha256(&raw), "{entry}");
+    }
+    let again = folder.run(&["evaluate", "deep/b", "--format", "json"]).exits(1);
+    assert!(again.err.contains("byte-identical"), "{}", again.err);
+    let record: Value = serde_json::from_str(&folder.read("deep/b/data/run.json")).unwrap();
+    assert_eq!(record["vantage"]["resolvers"][0], server.address.as_str());
+}
+
+#[test]
+fn a_collection_is_kept_without_a_verdict_and_judged_later() {
+    let server = Server::start(zone("v=spf1 mx ~all"));
+    let folder = Folder::new();
+    let run =
+        folder.run(&arguments("collect", &server, &["example.org", "--no-probe", "--out", "b", "--quiet"])).exits(0);
+    assert_eq!((run.out.as_str(), run.err.as_str()), ("", ""));
+    assert!(problems(&folder.path("b")).is_empty());
+    assert!(!folder.path("b/data/results.json").exists());
+    let judged = folder.run(&["evaluate", "b", "--only", "spoofing", "--format", "json"]).exits(1);
+    assert!(findings(&judged.json()).contains(&"spoofing/spf-not-enforced example.org fail".to_owned()));
+    folder.run(&arguments("collect", &server, &["example.org"])).exits(2).says(&["--snapshot"]);
+    folder.run(&arguments("collect", &server, &["example.org", "--out", "x", "--snapshot", "y"])).exits(2);
+}
+
+/// Numbers that look random and are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    /// From 0 to 1.
+    fn throw(&mut self) -> f64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % 10_000) as f64 / 10_000.0
+    }
+}
+
+/// Starts an audit, kills it after some time, and says what it has left.
+fn killed(folder: &Folder, args: &[&str], after: Duration) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mailvet"))
+        .args(args)
+        .current_dir(folder.path(""))
+        .env_clear()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    // It may have ended by itself.
+    let _ = child.kill();
+    child.wait().unwrap();
+}
+
+/// Kills an audit at 20 moments; each time there is nothing, a whole bundle, or one that says it is incomplete and is gone
+/// on with to the same findings. Gives how often it was incomplete.
+fn kill_at_20_moments(folder: &Folder, args: &[&str], seed: u64) -> usize {
+    let all = [args, &["--out", "whole", "--quiet"]].concat();
+    let started = Instant::now();
+    let code = folder.run(&all).code;
+    let takes = started.elapsed();
+    let wanted = judged(&folder.path("whole"));
+    let (mut dice, mut incomplete) = (Dice(seed), 0);
+    for number in 0..20 {
+        let name = format!("b{number}");
+        let bundle = folder.path(&name);
+        let all = [args, &["--out", &name, "--quiet"]].concat();
+        killed(folder, &all, takes.mul_f64(dice.throw() * 1.1));
+        if !bundle.exists() {
+            continue;
+        }
+        if let Err(error) = verify(&bundle, None) {
+            assert!(matches!(error, BundleError::Incomplete(_)), "{error}");
+            if incomplete == 0 {
+                folder.run(&["verify", &name]).exits(1).prints(&["is incomplete", "mailvet collect --resume"]);
+                folder.run(&["evaluate", &name]).exits(2).says(&["is incomplete"]);
+            }
+            folder.run(&["collect", "--resume", &name, "--quiet"]).exits(code);
+            incomplete += 1;
+        }
+        assert_eq!(problems(&bundle), [""; 0], "{name}");
+        assert_eq!(judged(&bundle), wanted, "{name}");
+    }
+    incomplete
+}
+
+fn judged(bundle: &Path) -> Vec<String> {
+    findings(&serde_json::from_slice(&fs::read(bundle.join("data/results.json")).unwrap()).unwrap())
+}
+
+#[test]
+fn a_killed_audit_of_files_leaves_nothing_that_looks_whole_and_is_not() {
+    let folder = organisation();
+    kill_at_20_moments(&folder, &["audit", "--as-of", "2026-11-21"], 0x9e37_79b9);
+}
+
+#[test]
+fn a_killed_live_audit_is_gone_on_with() {
+    let mut table = Table::new();
+    let mut names = Vec::new();
+    for number in 0..30 {
+        let name = format!("d{number}.example.org");
+        table.insert((name.clone(), TXT), vec![text("v=spf1 -all")]);
+        names.push(name);
+    }
+    table.extend(zone("v=spf1 mx ~all"));
+    let server = Server::start(table);
+    let folder = Folder::with(&[("list", &names.join("\n"))]);
+    folder.write("mailvet.yaml", "format: 1\ndomains:\n  - { name: example.org }\n");
+    let more = ["example.org", "--domains-file", "list", "--no-probe", "--concurrency", "2", "--only", "spoofing"];
+    let args = arguments("audit", &server, &[&more[..], &["--as-of", "2026-11-21"]].concat());
+    assert!(kill_at_20_moments(&folder, &args, 0x2545_f491) > 0, "no moment lay in the run");
+}
+
+/// What was collected before the run was killed is not asked for again.
+#[cfg(unix)]
+#[test]
+fn going_on_looks_only_at_what_is_missing() {
+    let server = Server::start(zone("v=spf1 mx -all"));
+    let folder = Folder::with(&[("mailvet.yaml", "format: 1\ndomains:\n  - { name: example.org }\n")]);
+    // Names that hold `silent` are not answered, so this run stands still with one domain done and one to do.
+    let more = ["example.org", "silent.example.org", "--no-probe", "--out", "b", "--only", "spoofing", "--quiet"];
+    let args = [&["audit", "--resolver", &server.address, "--no-authorities", "--no-validate"][..], &more].concat();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_mailvet"))
+        .args([&args[..], &["--timeout", "20"]].concat())
+        .current_dir(folder.path(""))
+        .env_clear()
+        .spawn()
+        .unwrap();
+    let partial = folder.path("b/data/snapshot.jsonl.partial");
+    let until = Instant::now() + Duration::from_secs(60);
+    while Instant::now() < until && !fs::read_to_string(&partial).is_ok_and(|text| text.contains("{\"target\"")) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let partial = fs::read_to_string(&partial).unwrap();
+    assert_eq!(partial.lines().filter(|line| line.starts_with("{\"target\"")).count(), 1, "{partial}");
+    // Going on is refused when the inventory is another one by now.
+    folder.write("mailvet.yaml", "format: 1\ndomains:\n  - { name: example.net }\n");
+    folder.run(&["collect", "--resume", "b"]).exits(2).says(&["mailvet.yaml is not as it was when the run started"]);
+    folder.write("mailvet.yaml", "format: 1\ndomains:\n  - { name: example.org }\n");
+    server.forget();
+    let moved = folder.path("moved");
+    fs::rename(folder.path("b"), &moved).unwrap();
+    let run = folder.run(&["collect", "--resume", "moved"]);
+    assert!(run.err.contains("note: goes on with: mailvet audit"), "{}", run.err);
+    assert!(problems(&moved).is_empty());
+    let asked = server.forget();
+    assert!(asked.iter().any(|name| name.contains("silent")), "{asked:?}");
+    assert!(!asked.contains(&"_dmarc.example.org".to_owned()), "example.org was done: {asked:?}");
+    let report: Value = serde_json::from_slice(&fs::read(moved.join("data/results.json")).unwrap()).unwrap();
+    let names: Vec<&str> =
+        report["targets"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["example.org", "silent.example.org", "mx1.example.org[127.0.0.1]"]);
+    assert_eq!(report["coverage"]["live"]["domains"], 2);
+    let again = folder.run(&["evaluate", "moved"]);
+    assert!(again.err.contains("byte-identical"), "{}", again.err);
+}
+
+/// `ssh-keygen` with these arguments and this input; `None` when there is none.
+fn ssh_keygen(folder: &Folder, args: &[&str], input: Option<&Path>) -> Option<(bool, String)> {
+    let input = input.map_or(Stdio::null(), |path| Stdio::from(fs::File::open(path).unwrap()));
+    let output = Command::new("ssh-keygen").args(args).current_dir(folder.path("")).stdin(input).output();
+    let Ok(output) = output else {
+        println!("skipped: there is no ssh-keygen");
+        return None;
+    };
+    Some((output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned()))
+}
+
+#[cfg(unix)]
+fn private(path: &PathBuf) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signature_of_mailvet_is_one_of_openssh_and_the_other_way_round() {
+    let folder = signed();
+    private(&folder.path("key"));
+    let record: Value = serde_json::from_str(&folder.read("b/data/run.json")).unwrap();
+    let public = record["signer"].as_str().unwrap();
+    folder.write("signers", format!("auditor@example.com {public}\n"));
+    let manifest = folder.path("b/manifest-sha256.txt");
+    let check =
+        ["-Y", "verify", "-f", "signers", "-I", "auditor@example.com", "-n", "file", "-s", "b/manifest-sha256.txt.sig"];
+    let Some((good, said)) = ssh_keygen(&folder, &check, Some(&manifest)) else { return };
+    assert!(good, "{said}");
+    folder.run(&["verify", "b", "--key", "signers"]).exits(0).prints(&["a key that was given"]);
+    // The other way round: bundles that mailvet did not sign, with the kinds of keys that people have.
+    for kind in [&["ed25519"][..], &["ecdsa", "-b", "256"], &["ecdsa", "-b", "384"], &["rsa", "-b", "2048"]] {
+        let name = format!("{}{}", kind[0], kind.last().unwrap());
+        folder.run(&["audit", "--out", &name, "--quiet"]).exits(1);
+        ssh_keygen(&folder, &[&["-q", "-N", "", "-f", &format!("id_{name}"), "-t"], kind].concat(), None);
+        let sign =
+            ["-q", "-Y", "sign", "-n", "file", "-f", &format!("id_{name}"), &format!("{name}/manifest-sha256.txt")];
+        let (good, said) = ssh_keygen(&folder, &sign, None).unwrap();
+        assert!(good, "{name}: {said}");
+        let key = format!("id_{name}.pub");
+        folder.run(&["verify", &name, "--key", &key]).exits(0).prints(&["a key that was given"]);
+        folder.run(&["verify", &name, "--key", "signers"]).exits(1).prints(&["untrusted manifest-sha256.txt.sig"]);
+    }
+    let mail = ["-q", "-Y", "sign", "-n", "mail", "-f", "id_ed25519ed25519", "whole"];
+    folder.write("whole", "x");
+    ssh_keygen(&folder, &mail, None);
+    fs::copy(folder.path("whole.sig"), folder.path("ed25519ed25519/manifest-sha256.txt.sig")).unwrap();
+    folder.run(&["verify", "ed25519ed25519"]).exits(1).prints(&["for the namespace `mail`"]);
+    // A key that is locked, as ssh-keygen locks it.
+    ssh_keygen(&folder, &["-q", "-N", "secret", "-t", "ed25519", "-f", "locked"], None);
+    let run = folder.run(&["audit", "--out", "locked-bundle", "--sign", "locked"]).exits(2);
+    run.says(&["locked by a passphrase", "ssh-keygen -Y sign -n file"]);
+}

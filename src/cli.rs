@@ -340,8 +340,9 @@ pub struct VerifyArgs {
 #[derive(Debug, Clone, Args, Default)]
 #[command(next_help_heading = "Evidence")]
 pub struct OutArgs {
-    /// Write an evidence bundle to this folder, which must not exist: inputs, evidence, facts and results, with digests
-    #[arg(long, value_name = "DIR")]
+    /// Write an evidence bundle to this folder, or to this file when its name ends in `.zip`; it must not exist. A bundle
+    /// holds inputs, evidence, facts and results, with digests
+    #[arg(long, value_name = "DIR|FILE.zip")]
     pub out: Option<PathBuf>,
     /// Sign the bundle with this private key of OpenSSH (Ed25519, without passphrase)
     #[arg(long, value_name = "KEY", requires = "out")]

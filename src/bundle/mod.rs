@@ -1,7 +1,8 @@
 //! The evidence bundle on disk: everything one run saw, used and said, so that another auditor can check it a year later.
 //!
 //! A bundle is a BagIt folder (RFC 8493): the payload lies below `data/`, `manifest-sha256.txt` has the SHA-256 of each of
-//! its files, and `sha256sum -c manifest-sha256.txt` checks them without mailvet. Beside the manifest may stand a signature
+//! its files, and `sha256sum -c manifest-sha256.txt` checks them without mailvet. The folder may be one zip file,
+//! in which case it is a folder beside its name until it is finished. Beside the manifest may stand a signature
 //! that `ssh-keygen -Y verify` checks, and an in-toto statement in a DSSE envelope, made by the same key.
 //!
 //! A run that writes a bundle starts with the file `INCOMPLETE` and takes it away as its last act: a folder either has this
@@ -16,10 +17,12 @@ mod dsse;
 mod manifest;
 mod names;
 pub mod open;
+mod place;
 pub mod record;
 pub mod ssh;
 pub mod verify;
 pub mod write;
+mod zip;
 
 pub use custody::Event;
 pub use digest::{file_digest, sha256};

@@ -4,8 +4,9 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::contents::Contents;
+use super::place::Place;
 use super::record::{FORMAT, Record, Start};
-use super::{BundleError, INCOMPLETE, MANIFEST, RECORD, SNAPSHOT, manifest, verify};
+use super::{BundleError, INCOMPLETE, MANIFEST, RECORD, SNAPSHOT, manifest, verify, zip};
 
 /// Largest record or mark that is read, in bytes.
 const MAX_RECORD: u64 = 16 << 20;
@@ -14,7 +15,7 @@ const MAX_FILE: u64 = 1 << 30;
 
 /// Whether a path is a bundle rather than a snapshot file.
 pub fn is_bundle(path: &Path) -> bool {
-    path.is_dir()
+    path.is_dir() || zip::is_zip(path) || Place::of(path).is_archive()
 }
 
 /// A whole bundle.
@@ -41,7 +42,7 @@ pub fn open(path: &Path) -> Result<Opened, BundleError> {
         let more = if rest.is_empty() { String::new() } else { format!(", and {} more", rest.len()) };
         return Err(BundleError::Changed(shown, format!("{first}{more}")));
     }
-    let contents = Contents::new(path);
+    let contents = Contents::at(path)?;
     let record = record(&contents).map_err(|reason| BundleError::NotABundle(shown, reason))?;
     Ok(Opened { contents, record, manifest_sha256: verified.manifest_sha256 })
 }
@@ -87,17 +88,26 @@ pub(super) fn marker(start: &Start) -> Vec<u8> {
     bytes
 }
 
+/// The folder that a bundle at a path is written to: the path itself, or beside it for a zip file.
+pub fn folder(path: &Path) -> std::path::PathBuf {
+    Place::of(path).folder().to_owned()
+}
+
 /// Reads the mark of a bundle that is not finished.
 ///
 /// # Errors
 /// It is finished, or none.
 pub fn incomplete(path: &Path) -> Result<Start, BundleError> {
-    let shown = path.display().to_string();
-    let contents = Contents::new(path);
+    let place = Place::of(path);
+    let shown = place.shown().display().to_string();
+    if place.archive().is_some_and(Path::exists) {
+        return Err(BundleError::Complete(shown));
+    }
+    let contents = Contents::folder(place.folder());
     match contents.read(INCOMPLETE, MAX_RECORD) {
         Ok(bytes) => serde_json::from_slice(&bytes)
             .map_err(|error| BundleError::NotABundle(shown, format!("{INCOMPLETE} cannot be read: {error}"))),
-        Err(_) if path.join(MANIFEST).exists() => Err(BundleError::Complete(shown)),
+        Err(_) if place.folder().join(MANIFEST).exists() => Err(BundleError::Complete(shown)),
         Err(error) => Err(BundleError::NotABundle(shown, format!("{INCOMPLETE}: {error}"))),
     }
 }

@@ -91,7 +91,7 @@ pub struct Verified {
 /// A bundle that is incomplete, or none, or that cannot be read.
 pub fn verify(path: &Path, keys: Option<&[PublicKey]>) -> Result<Verified, BundleError> {
     let shown = path.display().to_string();
-    let contents = Contents::new(path);
+    let contents = Contents::at(path)?;
     let listed = contents.list().map_err(BundleError::io(shown.clone()))?;
     if listed.iter().any(|entry| entry.name == INCOMPLETE) {
         return Err(BundleError::Incomplete(shown));
@@ -106,10 +106,16 @@ pub fn verify(path: &Path, keys: Option<&[PublicKey]>) -> Result<Verified, Bundl
         let is = if entry.kind == Kind::EmptyFolder { "an empty folder" } else { "neither a file nor a folder" };
         verifying.problem(&entry.name, What::Added, format!("it is {is}, which no bundle has"));
     }
-    let payload = verifying.payload().map_err(BundleError::io(shown))?;
+    let (payload, unsound) = verifying.payload().map_err(BundleError::io(shown))?;
     let log = verifying.custody();
     verifying.manifests(&payload, log.as_deref());
     let (signer, trusted) = verifying.signature(keys);
+    for name in &unsound {
+        verifying.problem(name, What::Changed, "its bytes do not fit the CRC-32 that the archive has of them");
+    }
+    for (name, note) in contents.odd() {
+        verifying.problem(name, What::Changed, note.as_str());
+    }
     Ok(Verified {
         problems: verifying.problems.into_values().collect(),
         files: payload.files.len(),
@@ -145,14 +151,21 @@ impl Verifying<'_> {
         self.names.contains(name).then(|| self.contents.read(name, MAX_TEXT).ok()).flatten()
     }
 
-    fn payload(&self) -> std::io::Result<Payload> {
+    /// The payload, and the files of which an archive has another checksum.
+    fn payload(&self) -> std::io::Result<(Payload, Vec<String>)> {
         let mut payload = Payload { files: Manifest::new(), bytes: 0 };
-        for name in self.names.iter().filter(|name| name.starts_with("data/")) {
-            let summed = digest::of(self.contents.open(name)?)?;
-            payload.bytes += summed.bytes;
-            payload.files.insert((*name).to_owned(), summed.sha256);
+        let mut unsound = Vec::new();
+        for name in &self.names {
+            let (summed, is_sound) = self.contents.sum(name)?;
+            if !is_sound {
+                unsound.push((*name).to_owned());
+            }
+            if name.starts_with("data/") {
+                payload.bytes += summed.bytes;
+                payload.files.insert((*name).to_owned(), summed.sha256);
+            }
         }
-        Ok(payload)
+        Ok((payload, unsound))
     }
 
     fn custody(&mut self) -> Option<Vec<Line>> {

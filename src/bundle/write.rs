@@ -4,6 +4,9 @@
 //! manifests are written when nothing of it changes any more; and `INCOMPLETE` goes away last. What other files rest on
 //! is forced to the disk before that: snapshot, custody log, record and manifests. Copies of what the snapshot holds are
 //! not, one by one: should the power fail, the manifest says which of them are not as they were.
+//!
+//! A zip file is made from the folder when all of it is written, in the folder, and renamed out of it; then the folder goes.
+//! So there is no file of that name that is not whole, and until there is one, the folder can be gone on with.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -12,20 +15,25 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::contents::Contents;
 use super::custody::{self, Event, Log};
 use super::digest::{self, Summed, Summing, sha256};
 use super::manifest::{self, Manifest};
+use super::place::Place;
 use super::record::{Record, Start};
 use super::ssh::SigningKey;
 use super::{
     BundleError, CUSTODY, DECLARATION, DECLARATION_TEXT, INCOMPLETE, INFO, MANIFEST, Names, RECORD, SIGNATURE,
-    SNAPSHOT, STATEMENT, TAG_MANIFEST, dsse, open,
+    SNAPSHOT, STATEMENT, TAG_MANIFEST, dsse, open, zip,
 };
+
+/// The zip file while it is written.
+const PACKED: &str = "packed.partial";
 
 /// A bundle that is being written.
 #[derive(Debug)]
 pub struct Bundle {
-    root: PathBuf,
+    place: Place,
     start: Start,
     names: Names,
     /// Digests of the files of the payload that are finished.
@@ -41,7 +49,12 @@ impl Bundle {
     ///
     /// # Errors
     /// Something is there, or writing failed.
-    pub fn begin(root: &Path, start: Start) -> Result<Bundle, BundleError> {
+    pub fn begin(path: &Path, start: Start) -> Result<Bundle, BundleError> {
+        let place = Place::of(path);
+        if let Some(archive) = place.archive().filter(|archive| fs::symlink_metadata(archive).is_ok()) {
+            return Err(BundleError::Exists(archive.display().to_string()));
+        }
+        let root = place.folder();
         let shown = root.display().to_string();
         match fs::symlink_metadata(root) {
             Ok(found) if found.is_dir() && is_empty(root) => {
@@ -72,7 +85,7 @@ impl Bundle {
         write_synced(&before.join(INCOMPLETE), &open::marker(&start)).map_err(io)?;
         fs::rename(&before, root).map_err(io)?;
         sync_folder(root.parent());
-        Ok(Bundle::new(root, start, log))
+        Ok(Bundle::new(place.clone(), start, log))
     }
 
     /// Goes on with a bundle that is incomplete. The snapshot as far as it is written and the custody log stay; all else
@@ -80,8 +93,10 @@ impl Bundle {
     ///
     /// # Errors
     /// It is complete, or no bundle, or reading or writing failed.
-    pub fn resume(root: &Path, time: &str) -> Result<Bundle, BundleError> {
-        let start = open::incomplete(root)?;
+    pub fn resume(path: &Path, time: &str) -> Result<Bundle, BundleError> {
+        let start = open::incomplete(path)?;
+        let place = Place::of(path);
+        let root = place.folder();
         let shown = root.display().to_string();
         let io = |source| BundleError::Io { path: shown.clone(), source };
         let partial = format!("{SNAPSHOT}.partial");
@@ -95,27 +110,19 @@ impl Bundle {
         let bytes = fs::read(root.join(CUSTODY)).unwrap_or_default();
         let (log, whole) = Log::after(&bytes);
         write_synced(&root.join(CUSTODY), bytes.get(..whole).unwrap_or_default()).map_err(io)?;
-        let mut bundle = Bundle::new(root, start, log);
+        let mut bundle = Bundle::new(place.clone(), start, log);
         bundle.resumed.push(time.to_owned());
         bundle.event(Event::Resumed, time, BTreeMap::new())?;
         Ok(bundle)
     }
 
-    fn new(root: &Path, start: Start, log: Log) -> Bundle {
-        Bundle {
-            root: root.to_owned(),
-            start,
-            names: Names::default(),
-            files: Manifest::new(),
-            bytes: 0,
-            log,
-            resumed: Vec::new(),
-        }
+    fn new(place: Place, start: Start, log: Log) -> Bundle {
+        Bundle { place, start, names: Names::default(), files: Manifest::new(), bytes: 0, log, resumed: Vec::new() }
     }
 
-    /// The folder.
-    pub fn root(&self) -> &Path {
-        &self.root
+    /// The folder or the file that it will be.
+    pub fn shown(&self) -> &Path {
+        self.place.shown()
     }
 
     /// What was known when the run started.
@@ -130,7 +137,7 @@ impl Bundle {
 
     /// Where a file of the bundle lies on disk.
     pub fn path(&self, file: &str) -> PathBuf {
-        self.root.join(file)
+        self.place.folder().join(file)
     }
 
     /// A free name for a text that anybody may have written.
@@ -239,12 +246,35 @@ impl Bundle {
             let subjects = [(MANIFEST, manifest.as_bytes()), (TAG_MANIFEST, tag_manifest.as_bytes())];
             self.tag(STATEMENT, &dsse::envelope(key, &subjects, record))?;
         }
-        sync_folder(Some(&self.root.join("data")));
-        sync_folder(Some(&self.root));
-        let marker = self.path(INCOMPLETE);
-        fs::remove_file(&marker).map_err(BundleError::io(marker.display().to_string()))?;
-        sync_folder(Some(&self.root));
+        match self.place.archive() {
+            Some(archive) => self.pack(archive)?,
+            None => {
+                sync_folder(Some(&self.path("data")));
+                sync_folder(Some(self.place.folder()));
+                let marker = self.path(INCOMPLETE);
+                fs::remove_file(&marker).map_err(BundleError::io(marker.display().to_string()))?;
+                sync_folder(Some(self.place.folder()));
+            }
+        }
         Ok(Sealed { files: self.files.len(), bytes: self.bytes, manifest_sha256: sha256(manifest.as_bytes()) })
+    }
+
+    /// Makes the zip file, and takes the folder away.
+    fn pack(&self, archive: &Path) -> Result<(), BundleError> {
+        let shown = archive.display().to_string();
+        let (folder, packed) = (self.place.folder(), self.path(PACKED));
+        let pack = || {
+            let file = File::create(&packed)?;
+            zip::pack(&Contents::folder(folder), &self.place.top(), &[INCOMPLETE, PACKED], file)?;
+            // Renaming would replace what came there in the meantime.
+            if fs::symlink_metadata(archive).is_ok() {
+                return Err(io::Error::from(io::ErrorKind::AlreadyExists));
+            }
+            fs::rename(&packed, archive)?;
+            sync_folder(archive.parent());
+            fs::remove_dir_all(folder)
+        };
+        pack().map_err(BundleError::io(shown))
     }
 
     fn tag(&self, file: &str, bytes: &[u8]) -> Result<(), BundleError> {

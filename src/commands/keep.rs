@@ -141,15 +141,12 @@ impl Keep {
             judged,
             signer: self.key.as_ref().map(|key| key.public().line()),
         };
-        let root = self.bundle.root().to_owned();
+        let shown = self.bundle.shown().display().to_string();
         let sealed = self.bundle.seal(&record, self.key.as_ref())?;
         if !quiet {
             let text = format!(
-                "bundle {}: {} files, manifest {}; `mailvet verify {}` checks it",
-                root.display(),
-                sealed.files,
-                sealed.manifest_sha256,
-                root.display()
+                "bundle {shown}: {} files, manifest {}; `mailvet verify {shown}` checks it",
+                sealed.files, sealed.manifest_sha256,
             );
             let _ = writeln!(anstream::stderr(), "{}", crate::diag::visible(&text));
         }

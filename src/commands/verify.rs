@@ -21,7 +21,7 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<u8> {
     };
     let mut out = anstream::stdout().lock();
     let verified = match bundle::verify(&args.bundle, keys.as_deref()) {
-        Err(error @ BundleError::Incomplete(_)) => {
+        Err(error @ (BundleError::Incomplete(_) | BundleError::Changed(..))) => {
             writeln!(out, "{}", visible(&error.to_string()))?;
             return Ok(exit::FAILED);
         }

@@ -142,7 +142,9 @@ impl Setup {
     fn read(scope: &ScopeArgs, out: &OutArgs, resume: bool) -> anyhow::Result<Setup> {
         let key = Keep::key(out)?;
         let root = out.out.as_deref().filter(|_| resume);
-        let mut files = root.and_then(|root| store::unfinished(&root.join(bundle::SNAPSHOT))).unwrap_or_default();
+        let mut files = root
+            .and_then(|root| store::unfinished(&bundle::open::folder(root).join(bundle::SNAPSHOT)))
+            .unwrap_or_default();
         let salvaged = files.len();
         let inventory = input::inventory(&mut files, scope.inventory.as_deref(), scope.no_inventory)?;
         Ok(Setup { files, salvaged, inventory, of_policy: 0..0, key })

@@ -141,16 +141,17 @@ impl Keep {
             judged,
             signer: self.key.as_ref().map(|key| key.public().line()),
         };
-        let shown = self.bundle.shown().display().to_string();
+        let path = self.bundle.shown().to_owned();
         let sealed = self.bundle.seal(&record, self.key.as_ref())?;
         if !quiet {
+            let shown = path.display();
             let text = format!(
                 "bundle {shown}: {} files, manifest {}; `mailvet verify {shown}` checks it",
                 sealed.files, sealed.manifest_sha256,
             );
             let _ = writeln!(anstream::stderr(), "{}", crate::diag::visible(&text));
         }
-        Ok(Kept { origin: dossier::of_bundle(&root, &sealed.manifest_sha256), artefacts: dossier.artefacts })
+        Ok(Kept { origin: dossier::of_bundle(&path, &sealed.manifest_sha256), artefacts: dossier.artefacts })
     }
 }
 

@@ -76,6 +76,9 @@ fn the_first_command_of_the_readme_leaves_a_bundle_that_verifies() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let verified = mailvet::bundle::verify(&bundle, None).unwrap();
     assert!(verified.problems.is_empty(), "{:?}", verified.problems);
+    let report = fs::read_to_string(bundle.join("data/report.html")).unwrap();
+    assert!(report.contains("E-mail infrastructure audit: Acme Corporation"));
+    assert!(planted().iter().all(|(target, rule, _)| report.contains(target) && report.contains(rule)));
     let zone = fs::read(bundle.join("data/inputs/examples/acme/dns/bind/acme.example.zone")).unwrap();
     assert_eq!(zone, document("examples/acme/dns/bind/acme.example.zone").into_bytes());
 }

@@ -11,8 +11,10 @@
 mod assessment;
 
 use assessment::{sample, wide};
+use jiff::civil::date;
 use mailvet::diag::Files;
-use mailvet::findings::Assessment;
+use mailvet::engine;
+use mailvet::findings::{Assessment, Verdict};
 use mailvet::inventory::Inventory;
 use mailvet::reports::dossier::{Logo, Origin, Picture, picture::Exchanger};
 use mailvet::reports::{Audience, Context, Dossier, Format, render};
@@ -104,7 +106,7 @@ fn every_tag_and_attribute_is_one_that_the_report_writes() {
             let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
             let known = "!doctype html head meta title style body a header p dl dt dd h1 h2 h3 nav ol li section label input select \
                          option button main span div details summary figure figcaption svg text rect path desc table caption \
-                         colgroup col thead tbody tfoot tr th td code time article b i small q mark pre footer img script";
+                         colgroup col wbr thead tbody tfoot tr th td code time article b i small q mark pre footer img script";
             assert!(known.split_whitespace().any(|known| known == name), "<{tag}>");
             scripts += usize::from(tag == "script");
             for name in attributes(tag) {
@@ -242,6 +244,40 @@ fn headings_are_in_order_and_links_lead_somewhere() {
             }
         }
     }
+}
+
+#[test]
+fn what_changed_since_the_run_before_is_told_and_counted() {
+    let (files, old) = sample();
+    let past = engine::history::remember(None, &old, date(2026, 11, 1));
+    let (_, mut now) = sample();
+    // One failure is mended, one is new, one target is gone.
+    let failing = now.targets.iter().position(|target| target.verdicts.contains(&Some(Verdict::Fail))).unwrap();
+    let rule = now.targets[failing].verdicts.iter().position(|verdict| *verdict == Some(Verdict::Fail)).unwrap();
+    now.targets[failing].verdicts[rule] = Some(Verdict::Pass);
+    let mended = now.policy.rules[rule].id.clone();
+    let history = engine::history::history(past, &now, date(2026, 11, 21));
+    let counts = history.counts;
+    assert!(counts.fixed > 0 && counts.persisting > 0);
+    now.history = Some(Box::new(history));
+    for audience in Audience::ALL {
+        let html = write(&files, &now, &Dossier { audience: *audience, ..Dossier::default() });
+        assert!(html.contains("Compared with the run of 2026-11-01: "));
+        assert!(html.contains(&format!("{} persist. {} finding", counts.persisting, counts.fixed)));
+        let changed = html.split("id=\"changed\"").nth(1).unwrap();
+        assert!(changed.contains("Mended") && changed.replace("<wbr>", "").contains(&mended), "{audience}");
+        assert!(html.contains("since 2026-11-01"));
+        assert!(html.contains("id=\"c-trend\""));
+    }
+}
+
+#[test]
+fn a_huge_report_counts_what_it_does_not_list() {
+    let (files, assessment) = wide(20_001, 10);
+    let html = write(&files, &assessment, &Dossier::default());
+    assert_eq!(html.matches("<tr class=f id=").count(), 10 * 1_000);
+    assert_eq!(html.matches("19001 more targets fail this rule").count(), 10);
+    assert!(html.contains("The 10000 worst of 20001 targets"));
 }
 
 #[test]

@@ -183,6 +183,12 @@ pub(super) fn hdf(text: &str) -> String {
     visible(text).replace('<', "\\x3c")
 }
 
+/// A sentence with a capital at its start.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}
+
 /// Appends text of an HTML element, or of a quoted attribute, in which quotes are escaped too. What is no character for
 /// HTML (noncharacters; HTML Standard section 13.2.3.5) is made visible.
 pub(super) fn html(text: &str, in_attribute: bool, out: &mut String) {

@@ -18,6 +18,7 @@ mod bundle;
 mod check;
 mod commands;
 mod diff;
+mod document;
 mod hostile;
 mod inventory;
 mod live;

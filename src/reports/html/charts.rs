@@ -8,7 +8,7 @@ use super::{Report, mark};
 use crate::policy::Severity;
 
 /// What the bars are made of, in order.
-const PARTS: [(Class, &str); 4] =
+pub(super) const PARTS: [(Class, &str); 4] =
     [(Class::Failed, "fail"), (Class::Waived, "waived"), (Class::Unknown, "unknown"), (Class::Passed, "pass")];
 
 /// How many targets the heat map shows.
@@ -16,27 +16,42 @@ const ROWS: usize = 24;
 
 /// One bar for each severity, divided by verdict.
 pub(super) fn by_severity(report: &Report<'_>, page: &mut Page) {
-    const LEFT: u32 = 90;
-    const WIDTH: u32 = 430;
-    let rows: Vec<(Severity, [usize; PARTS.len()])> = Severity::DESCENDING
-        .iter()
-        .zip(&report.survey.severities)
-        .map(|(severity, classes)| {
-            let count = |class: Class| match class {
-                Class::Unknown => classes[Class::Unknown as usize] + classes[Class::Error as usize],
-                class => classes[class as usize],
-            };
-            (*severity, PARTS.map(|(class, _)| count(class)))
-        })
-        .collect();
-    let longest = rows.iter().map(|(_, counts)| counts.iter().sum::<usize>()).max().unwrap_or(0).max(1);
+    let rows = Severity::DESCENDING.iter().zip(&report.survey.severities).map(|(severity, classes)| {
+        let count = |class: Class| match class {
+            Class::Unknown => classes[Class::Unknown as usize] + classes[Class::Error as usize],
+            class => classes[class as usize],
+        };
+        (format!("{} {severity}", mark(*severity)), PARTS.map(|(class, _)| count(class)))
+    });
     start(page, "Results by severity");
     svg::open(page, (640, 160), "c-severity");
     page.html("<title id=\"c-severity\">Number of failed, waived, undetermined and passed checks by severity; ");
     page.html("the table below has the numbers</title>\n");
-    for (index, (severity, counts)) in rows.iter().enumerate() {
-        let y = u32::try_from(index).unwrap_or(0) * 30 + 6;
-        svg::text(page, Letters::Plain, (0, y + 15), &format!("{} {severity}", mark(*severity)));
+    bars(page, rows);
+    page.html("</svg></div>");
+    legend(page);
+}
+
+/// The run before and this one.
+pub(super) fn trend(page: &mut Page, rows: &[(String, [usize; PARTS.len()]); 2]) {
+    start(page, "Results then and now");
+    svg::open(page, (640, 66), "c-trend");
+    page.html(
+        "<title id=\"c-trend\">Number of failed, waived, undetermined and passed checks in the run before and in ",
+    );
+    page.html("this one</title>\n");
+    bars(page, rows.iter().map(|(label, counts)| (label.clone(), *counts)));
+    page.html("</svg></div>");
+    legend(page);
+}
+
+/// One bar below the other, each with its label and its numbers.
+fn bars(page: &mut Page, rows: impl Iterator<Item = (String, [usize; PARTS.len()])> + Clone) {
+    const LEFT: u32 = 90;
+    const WIDTH: u32 = 430;
+    let longest = rows.clone().map(|(_, counts)| counts.iter().sum::<usize>()).max().unwrap_or(0).max(1);
+    for ((label, counts), y) in rows.zip((6u32..).step_by(30)) {
+        svg::text(page, Letters::Plain, (0, y + 15), &label);
         let mut x = LEFT;
         for (count, (_, class)) in counts.iter().zip(PARTS) {
             let width = scaled(*count, longest, WIDTH);
@@ -49,9 +64,10 @@ pub(super) fn by_severity(report: &Report<'_>, page: &mut Page) {
         svg::text(page, Letters::Soft, (x + 8, y + 15), &words.join(" / "));
         page.html("\n");
     }
-    page.html(
-        "</svg></div><figcaption><span class=\"key fail\"></span> failed / <span class=\"key waived\"></span> waived / ",
-    );
+}
+
+fn legend(page: &mut Page) {
+    page.html("<figcaption><span class=\"key fail\"></span> failed / <span class=\"key waived\"></span> waived / ");
     page.html("<span class=\"key unknown\"></span> not determined / <span class=\"key pass\"></span> passed</figcaption></figure>\n");
 }
 

@@ -70,6 +70,7 @@ fn particulars(report: &Report<'_>, page: &mut Page) {
         let text = format!("{revision}; only what differs is shown: {unchanged} unchanged, {resolved} resolved");
         page.entry("Compared with", &text);
     }
+    page.entry("Status", "draft until it is signed");
     page.entry("Depth", report.dossier.audience.as_str());
     page.entry("Made by", &format!("mailvet {}", report.context.version));
     if let Some(origin) = &report.dossier.origin {

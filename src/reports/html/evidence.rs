@@ -84,7 +84,13 @@ fn artefacts(report: &Report<'_>, page: &mut Page) {
     let details: std::collections::BTreeMap<_, _> = details.collect();
     page.table(
         "Artefacts observed on the network",
-        &[Column("Text", 40), Column("SHA-256 of the bytes", 35), Column("What, when, bytes", 25)],
+        &[
+            Column("Text", 30),
+            Column("Kind", 10),
+            Column("Received, UTC", 15),
+            Column("Bytes#", 10),
+            Column("SHA-256 of the bytes", 35),
+        ],
     );
     let mut told = BTreeSet::new();
     for (path, id, file) in rows {
@@ -93,12 +99,16 @@ fn artefacts(report: &Report<'_>, page: &mut Page) {
         if told.insert(id) {
             page.html(" id=\"e-").slug(super::super::place::short(id)).html("\"");
         }
-        page.html("><th scope=row>").cut(path, 200).html("<td><code class=\"hash\">").text(id).html("</code><td>");
+        page.html("><th scope=row>").name(path);
         if let Some(artefact) = details.get(&file) {
-            page.html(artefact.kind.as_str()).html(", <time>").text(&cover::time(artefact.time)).html("</time>, ");
-            page.number(artefact.size);
+            page.html("<td>").html(artefact.kind.as_str()).html("<td><time datetime=\"");
+            let time = cover::time(artefact.time);
+            page.text(&time).html("\">").text(time.replace('T', " ").trim_end_matches('Z')).html("</time>");
+            page.cell_number(artefact.size);
+        } else {
+            page.html("<td><td><td>");
         }
-        page.html("\n");
+        page.html("<td><code class=\"hash\">").text(id).html("</code>\n");
     }
     page.end_table();
 }

@@ -11,7 +11,7 @@ use super::super::text::zone_line;
 use super::super::{Key, days_until, plural};
 use super::page::Page;
 use super::survey::Group;
-use super::{Audience, Report, quote, severity};
+use super::{Audience, Report, history, quote, severity};
 use crate::findings::{BlameValue, Finding};
 use crate::policy::{Rule, Waiver};
 
@@ -57,6 +57,9 @@ fn article(report: &Report<'_>, page: &mut Page, group: &Group) {
         page.html(", ").number(group.waived.len()).html(" waived");
     }
     page.html("</p>\n<dl>");
+    if report.dossier.audience == Audience::Executive {
+        page.entry("Since", &history::shared(report, &group.open).unwrap_or_default());
+    }
     criteria(page, rule);
     page.html("</dl>\n");
     if report.dossier.audience == Audience::Executive {
@@ -135,7 +138,8 @@ fn alike<'a>(report: &Report<'a>, group: &Group) -> Vec<Alike<'a>> {
     let engineer = report.dossier.audience == Audience::Engineer;
     let mut out: Vec<Alike<'a>> = Vec::new();
     let mut known: HashMap<Vec<(String, bool)>, usize> = HashMap::new();
-    for finding in group.open.iter().chain(&group.waived).filter_map(|key| report.finding(*key)) {
+    let keys = group.open.iter().chain(&group.waived).take(report.rows_of_rule());
+    for finding in keys.filter_map(|key| report.finding(*key)) {
         let lines = explanation(&finding);
         let more = lines.len().saturating_sub(limit);
         let reasons: Vec<Reason> = lines
@@ -179,6 +183,10 @@ fn condition(report: &Report<'_>, page: &mut Page, group: &Group) {
         page.html("</tbody>\n");
     }
     page.html("</table></div>\n");
+    let more = rows.saturating_sub(report.rows_of_rule());
+    if more > 0 {
+        page.html("<p>").count(more, "more target").html(" fail this rule; the JSON report lists them.</p>\n");
+    }
     if rows > FOLD {
         page.html("</details>\n");
     }
@@ -206,13 +214,16 @@ fn row(report: &Report<'_>, page: &mut Page, finding: &Finding<'_>, own: Option<
         .html(" id=f")
         .slug(super::super::place::short(&fingerprint))
         .html("><th scope=row>");
-    page.cut(&finding.target.name, 200).html("<td>");
+    page.name(&finding.target.name).html("<td>");
     if let Some(alike) = own {
         reasons(page, alike);
         page.html(" ");
     }
     quote::quotes(report, page, finding);
     waiver(report, page, finding);
+    if let Some(since) = history::since(report, finding) {
+        page.html(" <span class=\"since\">").text(&since).html("</span>");
+    }
     page.html("\n");
 }
 
@@ -249,7 +260,8 @@ fn cause(report: &Report<'_>, page: &mut Page, group: &Group) {
     if other > 0 {
         parts.push(format!("what is there differs from what is expected at {}", plural(other, "target")));
     }
-    page.entry("Cause", &parts.join("; "));
+    let text = parts.join("; ");
+    page.entry("Cause", &super::super::escape::capitalised(&text));
 }
 
 /// The records that mend the findings, as lines of a zone file.
@@ -258,6 +270,7 @@ fn records(report: &Report<'_>, page: &mut Page, group: &Group) {
     let lines: Vec<String> = group
         .open
         .iter()
+        .take(report.rows_of_rule())
         .filter_map(|key| report.finding(*key))
         .filter_map(|finding| Some(zone_line(finding.detail?.record.as_deref()?)))
         .filter(|line| told.insert(line.clone()))

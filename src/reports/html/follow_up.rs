@@ -1,7 +1,7 @@
 //! Follow-up: one line for each finding, with room for what its owner says and for the retest.
 
 use super::page::{Column, Page};
-use super::{Report, severity};
+use super::{Audience, Report, history, severity};
 use crate::facts::Target;
 use crate::findings::AssessedTarget;
 
@@ -9,6 +9,10 @@ use crate::findings::AssessedTarget;
 const LINES: usize = 250;
 
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
+    history::write(report, page);
+    if report.dossier.audience == Audience::Engineer || report.survey.counts.fail == 0 {
+        return;
+    }
     page.html("<p>To be filled in by those who answer for the targets; a retest closes a line.</p>\n");
     let columns = &[
         Column("No.#", 5),
@@ -30,10 +34,10 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         for target in lines {
             number += 1;
             page.html("<tr><td class=n>").number(number).html("<th scope=row><a href=\"#r-").slug(&rule.id).html("\">");
-            page.text(&rule.id).html("</a><td>");
+            page.name(&rule.id).html("</a><td>");
             severity(page, rule.severity);
             match target {
-                Some(target) => page.html("<td>").cut(&target.name, 200).html("<td>").text(owner(report, target)),
+                Some(target) => page.html("<td>").name(&target.name).html("<td>").text(owner(report, target)),
                 None => page.html("<td>").count(group.open.len(), "target").html("<td>"),
             };
             page.html("<td class=\"blank\"><td class=\"blank\"><td class=\"blank\">\n");

@@ -4,6 +4,9 @@ use super::Report;
 use super::page::Page;
 use super::survey::{Cell, Class};
 
+/// How many targets have a row at the most; a browser shows no more in a table that anybody would read.
+const ROWS: usize = 10_000;
+
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     let targets = &report.assessment.targets;
     if targets.is_empty() {
@@ -20,8 +23,10 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         page.html("<th scope=col>").cut(pack, 40);
     }
     page.html("<th scope=col class=n>Failed</thead><tbody>\n");
-    for (index, target) in targets.iter().enumerate() {
-        page.html("<tr><th scope=row>").cut(&target.name, 200);
+    let rows = shown(report);
+    for index in rows.iter().copied() {
+        let Some(target) = targets.get(index) else { continue };
+        page.html("<tr><th scope=row>").name(&target.name);
         let row = report.survey.row(index);
         for cell in row {
             of_pack(page, cell);
@@ -29,6 +34,22 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         page.cell_number(row.iter().map(|cell| cell.classes[Class::Failed as usize]).sum()).html("\n");
     }
     page.end_table();
+    if rows.len() < targets.len() {
+        page.html("<p>The ").number(rows.len()).html(" worst of ").number(targets.len());
+        page.html(" targets; the JSON report has all of them.</p>\n");
+    }
+}
+
+/// The targets that have a row: all, or where there are very many the worst, in the order of the assessment.
+fn shown(report: &Report<'_>) -> Vec<usize> {
+    let count = report.assessment.targets.len();
+    if count <= ROWS {
+        return (0..count).collect();
+    }
+    let mut worst = report.survey.worst_targets(count);
+    worst.truncate(ROWS);
+    worst.sort_unstable();
+    worst
 }
 
 fn of_pack(page: &mut Page, cell: &Cell) {

@@ -15,6 +15,7 @@ mod coverage;
 mod evidence;
 mod findings;
 mod follow_up;
+mod history;
 mod manual;
 mod matrix;
 mod page;
@@ -48,6 +49,12 @@ const SCRIPT: &str = include_str!("../../../reports/html/script.js");
 
 /// From how many rows on a table is folded and its quotes are shortened, so that a browser opens the page at once.
 const LARGE: usize = 5_000;
+
+/// From how many rows on only some targets of each rule have a row, and the others are counted: no browser opens more.
+const HUGE: usize = 200_000;
+
+/// How many targets of a rule have a row then.
+const OF_RULE: usize = 1_000;
 
 /// Writes the report.
 pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -135,7 +142,10 @@ impl<'a> Report<'a> {
             "controls" => audience == Audience::Auditor && policy.rules.iter().any(|rule| !rule.maps.is_empty()),
             "manual" => audience == Audience::Auditor && self.survey.counts.manual > 0,
             "waivers" => !policy.waivers.is_empty(),
-            "follow-up" => audience != Audience::Engineer && !self.survey.groups.is_empty(),
+            "follow-up" => {
+                let is_open = audience != Audience::Engineer && !self.survey.groups.is_empty();
+                is_open || self.assessment.history.is_some()
+            }
             "sign-off" => audience != Audience::Engineer,
             _ => true,
         }
@@ -164,6 +174,11 @@ impl<'a> Report<'a> {
     /// Whether there is so much that quotes are short and lists are folded.
     fn is_large(&self) -> bool {
         self.survey.counts.fail + self.survey.counts.waived > LARGE
+    }
+
+    /// How many findings of one rule have a row.
+    fn rows_of_rule(&self) -> usize {
+        if self.survey.counts.fail + self.survey.counts.waived > HUGE { OF_RULE } else { usize::MAX }
     }
 
     /// Everything before the content: the content security policy first, because it holds for what comes after it.

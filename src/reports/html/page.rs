@@ -38,6 +38,20 @@ impl Page {
         self.text(&escape::cut(text, limit))
     }
 
+    /// A name of a target or a rule, which may be broken before its parts where it is too long for its place.
+    pub(super) fn name(&mut self, name: &str) -> &mut Page {
+        let shown = escape::cut(name, 200);
+        let mut written = 0;
+        for (at, mark) in shown.match_indices(['[', '/', ']']) {
+            let at = if mark == "[" { at } else { at + 1 };
+            if at > written && at < shown.len() {
+                self.text(&shown[written..at]).html("<wbr>");
+                written = at;
+            }
+        }
+        self.text(&shown[written..])
+    }
+
     /// A number.
     pub(super) fn number(&mut self, number: usize) -> &mut Page {
         self.buffer.push_str(&number.to_string());

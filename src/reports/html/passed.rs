@@ -11,7 +11,7 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         page.html("<p>No check passed.</p>\n");
         return;
     }
-    page.html("<details><summary>").count(total, "check").html(" passed</summary>\n");
+    page.html("<p>").count(total, "check").html(" passed.</p>\n<details><summary>By rule</summary>\n");
     page.table(
         "Looked for and not found",
         &[

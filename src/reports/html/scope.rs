@@ -19,6 +19,7 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     );
     targets(report, page);
     domains(report, page);
+    hosts(report, page);
     rules(report, page);
     if report.dossier.audience == Audience::Executive {
         return;
@@ -50,6 +51,25 @@ fn domains(report: &Report<'_>, page: &mut Page) {
         let roles: Vec<&str> = domain.roles.iter().map(|role| role_word(*role)).collect();
         page.row(domain.name.as_str()).cell(&roles.join(", ")).cell(domain.owner.as_deref().unwrap_or("not stated"));
         page.html("\n");
+    }
+    page.end_table();
+}
+
+fn hosts(report: &Report<'_>, page: &mut Page) {
+    let Some(inventory) = &report.dossier.inventory else { return };
+    if inventory.hosts.is_empty() || inventory.hosts.len() > DOMAINS {
+        return;
+    }
+    page.table(
+        "Hosts that the inventory declares",
+        &[Column("Host", 35), Column("Addresses", 35), Column("Owner", 30)],
+    );
+    for host in &inventory.hosts {
+        let addresses = host.addresses.as_ref().map_or_else(
+            || "as DNS says".to_owned(),
+            |addresses| addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        );
+        page.row(host.name.as_str()).cell(&addresses).cell(host.owner.as_deref().unwrap_or("not stated")).html("\n");
     }
     page.end_table();
 }
@@ -99,10 +119,8 @@ fn not_selected(report: &Report<'_>, page: &mut Page) {
     if policy.not_selected.is_empty() {
         return;
     }
-    page.html("<details><summary>")
-        .count(policy.not_selected.len(), "rule")
-        .html(" not selected, with the reason</summary>\n");
-    page.table("Rules not selected", &[Column("Rule", 40), Column("Reason", 60)]);
+    page.html("<details><summary>").count(policy.not_selected.len(), "rule").html(" not selected</summary>\n");
+    page.table("Rules not selected, with the reason", &[Column("Rule", 40), Column("Reason", 60)]);
     for item in &policy.not_selected {
         page.row(&item.rule).cell(&item.reason).html("\n");
     }

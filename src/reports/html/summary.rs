@@ -2,7 +2,7 @@
 
 use super::page::Page;
 use super::survey::Class;
-use super::{Audience, Report, charts, cover, severity};
+use super::{Audience, Report, charts, cover, history, severity};
 use crate::policy::Severity;
 
 /// How many findings the summary names.
@@ -23,6 +23,7 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     page.html("</dl>\n");
     certainty(report, page);
     worst(report, page);
+    history::summary(report, page);
     page.html("<h3 id=\"by-severity\">Results by severity</h3>\n");
     charts::by_severity(report, page);
     table(report, page);

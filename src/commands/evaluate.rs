@@ -12,12 +12,12 @@ use super::input::{PackSource, PolicySources, Source};
 use super::stored::{previous, stored_input};
 use super::{check, exit, input, keep, output};
 use crate::bundle::Opened;
-use crate::bundle::record::{Judged, Stored};
+use crate::bundle::record::{Judged, Stored, StoredAnswers};
 use crate::cli::EvaluateArgs;
 use crate::diag::Files;
 use crate::engine;
 use crate::findings::Assessment;
-use crate::policy::Policy;
+use crate::policy::{AnswersFile, Policy, Shown};
 use crate::reports::{self, Format};
 
 /// Reads, judges and reports. What is judged is proven whole before any of it is.
@@ -42,7 +42,8 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
     assessment.history = past.map(|past| Box::new(engine::history::history(past, &assessment, stored.date)));
     // Findings without a place in a file are located where the collecting run located them.
     let home = stored.header.inventory.as_deref();
-    let same_rules = own_rules.filter(|judged| judged.as_of == as_of && !selects(args) && args.previous.is_none());
+    let as_then = |judged: &&Judged| judged.as_of == as_of && !selects(args) && args.policy.answers.is_empty();
+    let same_rules = own_rules.filter(as_then).filter(|_| args.previous.is_none());
     let differ = match stored.bundle.as_ref().zip(same_rules) {
         Some((bundle, judged)) => compare(args, bundle, judged, &assessment, &keep::context(&files, home))?,
         None => false,
@@ -79,6 +80,10 @@ fn stored_policy(args: &EvaluateArgs, bundle: &Opened, judged: &Judged, files: &
     if selects(args) {
         (sources.only, sources.skip) = (args.policy.only.clone(), args.policy.skip.clone());
     }
+    // Other answers to the same questions are no other rules.
+    if !args.policy.answers.is_empty() {
+        sources.answers = input::answers_files(&args.policy.answers, None)?;
+    }
     input::build(files, &sources)
 }
 
@@ -97,7 +102,21 @@ fn sources(bundle: &Opened, judged: &Judged) -> anyhow::Result<PolicySources> {
         only: judged.only.clone(),
         skip: judged.skip.clone(),
         waivers: all(&judged.waivers)?,
+        answers: judged.answers.iter().map(|file| answers(bundle, file)).collect::<anyhow::Result<_>>()?,
     })
+}
+
+/// A file of answers, with what its answers rest on as it was found then.
+fn answers(bundle: &Opened, stored: &StoredAnswers) -> anyhow::Result<AnswersFile> {
+    let shown = stored.shown.iter().map(|item| {
+        let content = match (&item.file, &item.problem) {
+            (Some(file), _) => Ok(bundle.read(file).with_context(|| file.clone())?),
+            (None, problem) => Err(problem.clone().unwrap_or_default()),
+        };
+        Ok(Shown { written: item.written.clone(), path: item.path.clone(), content })
+    });
+    let bytes = bundle.read(&stored.file).with_context(|| stored.file.clone())?;
+    Ok(AnswersFile { path: stored.path.clone(), bytes, shown: shown.collect::<anyhow::Result<_>>()? })
 }
 
 /// Compares the results with those of the bundle, says so, and says whether any differ.

@@ -24,7 +24,7 @@ use crate::commands::store::Store;
 use crate::diag::{FileId, Files, Level, Span};
 use crate::engine;
 use crate::facts::stored::{SnapshotLine, StoredCoverage, StoredMessage, StoredTarget, line};
-use crate::facts::{Artefact, Cause, LiveCoverage, LiveMessage, Method, NotReached, Recorder, TargetFacts};
+use crate::facts::{Artefact, Cause, LiveCoverage, LiveMessage, Method, NotReached, Recorder, Target, TargetFacts};
 use crate::findings::AssessedTarget;
 use crate::inventory::Inventory;
 use crate::mail::Name;
@@ -53,6 +53,8 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Kept {
     names: BTreeSet<String>,
+    /// Whether the organisation is among them. Its name may be that of a domain.
+    organisation: bool,
     targets: Vec<AssessedTarget>,
     exchangers: Vec<Exchanger>,
     /// How many there are of each kind, and how many services were not reached.
@@ -74,10 +76,12 @@ impl Kept {
                 self.counts.services += 1;
                 self.counts.unreachable += u64::from(facts.reached.observed.present().is_none());
             }
-            TargetFacts::Organisation(_) => {}
+            TargetFacts::Organisation(_) => self.organisation = true,
         }
         self.targets.extend(judge.map(|judge| judge.assess(&name, anchor, &facts)));
-        self.names.insert(name);
+        if facts.kind() != Target::Organisation {
+            self.names.insert(name);
+        }
     }
 }
 
@@ -131,6 +135,7 @@ pub(super) async fn collect(
         code: LiveMessage::ResolverRewrites,
         message,
     }));
+    hub.organisation()?;
     hub.domains().await?;
     hub.hosts().await?;
     Ok(hub.end())
@@ -320,6 +325,8 @@ struct Hub {
     defect: bool,
     /// Names of targets that need not be looked at again.
     kept: BTreeSet<String>,
+    /// Whether the organisation is done with.
+    organisation: bool,
 }
 
 impl Hub {
@@ -339,10 +346,25 @@ impl Hub {
             targets: kept.targets,
             exchangers: kept.exchangers,
             kept: kept.names,
+            organisation: kept.organisation,
             live,
             messages: Vec::new(),
             pending: BTreeSet::new(),
             defect: false,
+        }
+    }
+
+    /// Notes the organisation, where the run is about the whole inventory: nothing is looked up for it.
+    fn organisation(&mut self) -> io::Result<()> {
+        let run = Arc::clone(&self.run);
+        let inventory = run.job.inventory.as_ref().filter(|_| run.job.plan.whole_inventory && !self.organisation);
+        let Some(named) = inventory.and_then(|inventory| inventory.organisation.as_ref()) else { return Ok(()) };
+        let facts = TargetFacts::Organisation(Box::new(collectors::organisation(named)));
+        self.targets.extend(run.job.judge.as_ref().map(|judge| judge.assess(&named.name, None, &facts)));
+        let stored = StoredTarget { name: named.name.clone(), anchor: None, facts };
+        match self.store.as_mut() {
+            Some(store) => store.target_with_files(line(&SnapshotLine::Target(stored))?, &run.recorder),
+            None => Ok(()),
         }
     }
 

@@ -215,8 +215,9 @@ pub struct CollectArgs {
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A bundle is judged by the rules and waivers that it holds and as of the day of its audit, unless others are \
-named; it is verified first, and whether the results are the same bytes as those that it holds is told. With the same \
+    mut_arg("answers", |arg| arg.help("File of answers to manual rules (repeatable), instead of those of a bundle")),
+    after_help = "A bundle is judged by the rules, waivers and answers that it holds and as of the day of its audit, unless others \
+are named; it is verified first, and whether the results are the same bytes as those that it holds is told. With the same \
 rules, waivers and --as-of, the reports on a snapshot are the same bytes as those of the audit that wrote it.
 
 Examples:
@@ -237,7 +238,7 @@ pub struct EvaluateArgs {
     /// snapshot itself holds of it]
     #[arg(long, value_name = "BUNDLE|SNAPSHOT", help_heading = "Report")]
     pub previous: Option<PathBuf>,
-    /// Inventory whose profile and waivers apply. Default: for a bundle what it holds, for a snapshot mailvet.yaml in the
+    /// Inventory whose profile, waivers and answers apply. Default: for a bundle what it holds, for a snapshot mailvet.yaml in the
     /// current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
@@ -275,7 +276,7 @@ pub struct DiffArgs {
     /// Bundle or snapshot of the later run
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
-    /// Inventory whose profile and waivers apply. Default: mailvet.yaml in the current folder, if there is one
+    /// Inventory whose profile, waivers and answers apply. Default: mailvet.yaml in the current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
     /// Use no inventory, even if there is a mailvet.yaml
@@ -467,6 +468,9 @@ pub struct PolicyArgs {
     /// Waiver file (repeatable), beside the inventory's
     #[arg(long, value_name = "FILE")]
     pub waivers: Vec<PathBuf>,
+    /// File of answers to manual rules (repeatable), beside the inventory's
+    #[arg(long, value_name = "FILE")]
+    pub answers: Vec<PathBuf>,
     /// Judge dates as of this day, UTC [default: today]
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub as_of: Option<jiff::civil::Date>,

@@ -53,7 +53,7 @@ pub struct Inventory {
     pub profile: Option<String>,
     /// Waiver files, relative to the inventory.
     pub waivers: Vec<String>,
-    /// Answer files for manual rules, relative to the inventory. This version does not read them yet.
+    /// Files of answers to manual rules, relative to the inventory.
     pub answers: Vec<String>,
 }
 

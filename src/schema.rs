@@ -1,7 +1,7 @@
 //! Every generated file, from one list, in three modes: write, check, print.
 //!
 //! `mailvet schema NAME` prints; `tests/generated.rs` checks that the committed files are current, and writes them when
-//! `UPDATE=1` is set. The shapes of the pack, profile and waiver files are stated here by hand, because their reader is
+//! `UPDATE=1` is set. The shapes of the pack, profile, waiver and answer files are stated here by hand, because their reader is
 //! stricter than a JSON Schema can be; a test validates the shipped files against them.
 
 use schemars::generate::SchemaSettings;
@@ -35,6 +35,7 @@ pub fn generated() -> Vec<Generated> {
         file("pack", "schemas/pack.json", "rule packs", pretty(&pack())),
         file("profile", "schemas/profile.json", "profiles", pretty(&profile())),
         file("waivers", "schemas/waivers.json", "waiver files", pretty(&waivers())),
+        file("answers", "schemas/answers.json", "files of answers to manual rules", pretty(&answers())),
         file("facts", "schemas/facts.json", "the facts of one target, as snapshots hold them", pretty(&facts())),
         file(
             "snapshot",
@@ -378,6 +379,54 @@ fn waivers() -> Value {
                     }
                 }
             }
+        }
+    })
+}
+
+fn answers() -> Value {
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mailvet answers",
+        "type": "object", "additionalProperties": false, "required": ["answers"],
+        "properties": { "answers": { "type": "array", "items": answer() } }
+    })
+}
+
+fn answer() -> Value {
+    let text = json!({ "type": "string", "minLength": 1 });
+    let date = json!({ "type": "string", "format": "date" });
+    let link = json!({ "type": "string", "format": "uri", "pattern": "^https?://" });
+    let described = |mut schema: Value, about: &str| {
+        schema["description"] = json!(about);
+        schema
+    };
+    let file = json!({
+        "type": "object", "additionalProperties": false, "required": ["file"],
+        "properties": { "file": text, "sha256": { "type": "string", "pattern": "^[0-9A-Fa-f]{64}$" } }
+    });
+    let length = json!({ "type": "string", "pattern": "^[0-9]+[dw]$" });
+    let evidence = json!({ "type": "array", "maxItems": 50, "items": { "anyOf": [ text, file ] } });
+    json!({
+        "type": "object", "additionalProperties": false,
+        "required": ["rule", "answer", "by", "date"],
+        "oneOf": [ { "required": ["target"] }, { "required": ["targets"] } ],
+        "not": { "required": ["valid_until", "valid_for"] },
+        "if": { "required": ["answer"], "properties": { "answer": { "const": "not-applicable" } } },
+        "then": { "required": ["note"] },
+        "properties": {
+            "id": text,
+            "rule": described(json!({ "type": "string", "pattern": "^[^*?/]+/[^*?]+$" }), "Full id of a manual rule."),
+            "target": text,
+            "targets": { "type": "array", "items": text, "minItems": 1, "maxItems": 100 },
+            "answer": { "enum": ["pass", "fail", "not-applicable"] },
+            "by": described(text.clone(), "The person who answers."),
+            "role": text,
+            "date": date,
+            "valid_until": described(date.clone(), "Last day on which the answer holds; the rule may allow less."),
+            "valid_for": described(length, "How long the answer holds; the rule may allow less."),
+            "note": text,
+            "evidence": described(evidence, "Files that show it, relative to this one."),
+            "links": { "type": "array", "items": link, "maxItems": 50 }
         }
     })
 }

@@ -12,7 +12,7 @@ mod assessment;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use assessment::{blame, detail, large, sample, span};
+use assessment::{answered, blame, detail, large, sample, span};
 use mailvet::diag::{FileId, Files, Span};
 use mailvet::facts::Cause;
 use mailvet::findings::{Assessment, Base, BlameValue, Verdict};
@@ -275,7 +275,8 @@ fn a_row_of_the_sheet_says_what_was_seen_and_what_was_expected() {
       "",
       "publish example.org. TXT \"v=spf1 mx include:_spf.example.net -all\"",
       "",
-      "nist-800-53r5 SI-8"
+      "nist-800-53r5 SI-8",
+      ""
     ]
     "#);
     assert_eq!(row("a.example.org", "spoofing/spf-not-enforced")[..3], ["fail", "high", "spoofing/spf-not-enforced"]);
@@ -334,8 +335,13 @@ fn only_what_passes_is_satisfied_in_oscal() {
 
 #[test]
 fn every_reference_of_oscal_leads_to_something_and_every_uuid_is_used_once() {
-    let (files, assessment) = sample();
-    let document = json(Format::Oscal, &assessment, &files);
+    for (files, assessment) in [sample(), answered()] {
+        references_of_oscal(&files, &assessment);
+    }
+}
+
+fn references_of_oscal(files: &Files, assessment: &Assessment) {
+    let document = json(Format::Oscal, assessment, files);
     let (mut defined, mut referred) = (Vec::new(), BTreeSet::new());
     collect_uuids(&document, "", &mut defined, &mut referred);
     let unique: BTreeSet<&String> = defined.iter().collect();

@@ -10,7 +10,7 @@
 #[path = "support/assessment.rs"]
 mod assessment;
 
-use assessment::{blame, sample, span};
+use assessment::{answered, blame, sample, span};
 use mailvet::diag::{Diagnostic, Files};
 use mailvet::facts::{Ignored, NotEvaluated};
 use mailvet::findings::difference::{
@@ -18,6 +18,7 @@ use mailvet::findings::difference::{
     TargetName,
 };
 use mailvet::findings::{Assessment, BlameValue, FilledRecord};
+use mailvet::policy::Check;
 use mailvet::reports::{Context, DifferenceFormat, Format, render, render_difference};
 
 /// One of everything: terminal, log commands, HTML, bidi, NUL, CDATA, formula, table, link, image, mention, addresses.
@@ -27,11 +28,30 @@ http://evil.example www.evil.example <https://evil.example> `tick` ``` ~~~ **bol
 ::stop-commands::t\n| a | b |\n- item\n\u{ffff}\u{feff}";
 
 fn evil() -> (Files, Assessment) {
-    let (_, mut assessment) = sample();
+    let (_, mut assessment) = answered();
     let mut files = Files::default();
     let zone = assessment::ZONE.replace("$ORIGIN", &format!("; {}\n$ORIGIN", EVIL.replace(['\n', '\r'], " ")));
     files.add(format!("dns/{EVIL}.zone"), zone);
     files.add("::error::.zone", EVIL);
+    for answer in &mut assessment.policy.answers.answers {
+        let evil = || EVIL.to_owned();
+        (answer.id, answer.by, answer.role, answer.note) = (evil(), evil(), Some(evil()), Some(EVIL.repeat(20)));
+        answer.links = vec![format!("https://a/{EVIL}")];
+        for item in &mut answer.evidence {
+            (item.file, item.path) = (evil(), evil());
+            item.problem = item.problem.as_ref().map(|_| evil());
+        }
+    }
+    for note in &mut assessment.answers {
+        note.target = EVIL.to_owned();
+    }
+    assessment.answer_problems.push(Diagnostic::error("evil", EVIL));
+    for rule in &mut assessment.policy.rules {
+        if let Check::Manual(question) = &mut rule.check {
+            question.ask = EVIL.to_owned();
+            question.evidence = vec![EVIL.to_owned()];
+        }
+    }
     assessment.policy.profile = EVIL.to_owned();
     for (index, rule) in assessment.policy.rules.iter_mut().enumerate() {
         rule.title = format!("{index}{EVIL}");
@@ -253,7 +273,13 @@ fn only_own_markup(text: &str) {
         }
     }
     assert_eq!(fence, None, "every code block is closed");
-    let own = ["<!-- -->", "<br>", "<details><summary>Records to publish</summary>", "</details>"];
+    let own = [
+        "<!-- -->",
+        "<br>",
+        "<details><summary>Records to publish</summary>",
+        "<details><summary>Form for the answers</summary>",
+        "</details>",
+    ];
     let rest = own.iter().fold(prose, |text, tag| text.replace(tag, ""));
     for raw in ["<", ">", "@", "http://", "https://", "www.", " [x]", "![", "](", "**bold", "_em_", " `tick"] {
         assert!(!rest.contains(raw), "{raw}: {}", rest.lines().find(|line| line.contains(raw)).unwrap());
@@ -283,7 +309,10 @@ fn xml_is_well_formed_and_names_are_unique() {
     for part in text.split('<').skip(2) {
         let (tag, _) = part.split_once('>').unwrap();
         let name = tag.trim_start_matches('/').split([' ', '/']).next().unwrap();
-        assert!(["testsuites", "testsuite", "testcase", "failure", "error", "skipped"].contains(&name), "{tag}");
+        assert!(
+            ["testsuites", "testsuite", "testcase", "failure", "error", "skipped", "system-out"].contains(&name),
+            "{tag}"
+        );
         if tag.starts_with('/') {
             assert_eq!(open.pop(), Some(name));
         } else if !tag.ends_with('/') {
@@ -351,7 +380,7 @@ fn cells_of_a_sheet_are_no_formulas_and_end_where_they_should() {
     let rows = assessment::csv(&text);
     assert!(rows.len() > 10);
     for row in &rows {
-        assert_eq!(row.len(), 13, "{row:?}");
+        assert_eq!(row.len(), 14, "{row:?}");
         for cell in row {
             assert!(!cell.trim_start().starts_with(['=', '+', '-', '@', '\t', '\r']), "{cell}");
             assert!(cell.encode_utf16().count() <= 32_767, "Excel holds no more");

@@ -114,6 +114,34 @@ fn a_rule_has_a_check_with_tests_or_a_question_without() {
     assert_valid(&validator, "manual", &manual);
 }
 
+fn answers_are_checked() {
+    let answer = json!({
+        "rule": "operations/keys-not-rotated", "target": "HQ", "answer": "pass", "by": "somebody", "date": "2026-06-12",
+        "valid_for": "90d", "evidence": ["a.txt", { "file": "b.pdf", "sha256": "ab".repeat(32) }],
+        "links": ["https://tickets.example.org/1"]
+    });
+    let answers = validator("answers");
+    assert_valid(&answers, "good", &json!({ "answers": [ answer ] }));
+    for key in ["rule", "target", "answer", "by", "date"] {
+        let mut broken = answer.clone();
+        broken.as_object_mut().unwrap().remove(key);
+        assert!(!answers.is_valid(&json!({ "answers": [ broken ] })), "{key}");
+    }
+    for (key, value) in [
+        ("answer", json!("passed")),
+        ("answer", json!("not-applicable")),
+        ("rule", json!("operations/*")),
+        ("valid_until", json!("2026-12-31")),
+        ("evidence", json!([{ "file": "a", "sha256": "ab" }])),
+        ("links", json!(["ftp://x"])),
+        ("whom", json!("x")),
+    ] {
+        let mut broken = answer.clone();
+        broken[key] = value;
+        assert!(!answers.is_valid(&json!({ "answers": [ broken ] })), "{key}");
+    }
+}
+
 #[test]
 fn mistakes_in_profiles_and_waivers_are_not_valid() {
     let good = json!({ "profile": "ours", "use": [ { "pack": "spoofing", "version": "^1.0" } ] });
@@ -133,6 +161,7 @@ fn mistakes_in_profiles_and_waivers_are_not_valid() {
     });
     let waivers = validator("waivers");
     assert_valid(&waivers, "good", &json!({ "waivers": [ waiver ] }));
+    answers_are_checked();
     for key in ["target", "reason", "approved_by", "created", "expires"] {
         let mut broken = waiver.clone();
         broken.as_object_mut().unwrap().remove(key);

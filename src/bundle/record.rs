@@ -118,6 +118,9 @@ pub struct Judged {
     pub skip: Vec<String>,
     /// Files of waivers, in order.
     pub waivers: Vec<Stored>,
+    /// Files of answers, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<StoredAnswers>,
     /// The results.
     pub results: Vec<StoredResult>,
 }
@@ -130,6 +133,35 @@ pub struct StoredPack {
     pub own: bool,
     /// Its files, in order.
     pub files: Vec<Stored>,
+}
+
+/// A file of answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredAnswers {
+    /// Path as the run knew it.
+    pub path: String,
+    /// File of the bundle.
+    pub file: String,
+    /// The files that its answers rest on, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shown: Vec<StoredShown>,
+}
+
+/// A file that an answer rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredShown {
+    /// Path as the file of answers has it.
+    pub written: String,
+    /// Path as the run knew it.
+    pub path: String,
+    /// File of the bundle; absent when the run could not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Why the run could not read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// A report.

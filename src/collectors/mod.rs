@@ -29,8 +29,15 @@ pub use context::{Cache, Context, PolicyFile};
 pub use host::{HostInput, collect as host};
 pub use service::{ServiceInput, collect as service};
 
-use crate::facts::DomainFacts;
+use crate::facts::snapshot::OrganisationFacts;
+use crate::facts::{DomainFacts, Fact, Method};
+use crate::inventory::Organisation;
 use crate::mail::Name;
+
+/// What the inventory says about the organisation.
+pub fn organisation(organisation: &Organisation) -> OrganisationFacts {
+    OrganisationFacts { name: Fact::present(organisation.name.clone(), Method::Inventory, None) }
+}
 
 /// Collects all facts about one mail domain.
 ///

@@ -83,7 +83,7 @@ pub(super) fn keeping(args: &CheckArgs, wanted: &Wanted<'_>) -> anyhow::Result<u
     assessment.history = past.map(|past| Box::new(engine::history::history(past, &assessment, date)));
     if let Some((keep, snapshot)) = keep.zip(snapshot) {
         snapshot.finish(&files, Vec::new(), StoredCoverage::of_files(&assessment.coverage), before)?;
-        let inputs = inventory.as_ref().map(input::answers).transpose()?.unwrap_or_default();
+        let inputs = Vec::new();
         let judged = Some((&policy_sources, &assessment));
         let vantage = Vantage::default();
         let left = Left { files: &files, of_policy, inputs, vantage, home, judged, dossier: &dossier };
@@ -135,7 +135,7 @@ impl Scope<'_> {
         &self,
         tree: &Tree,
         files: &mut Files,
-        kept: Option<&mut Snapshot>,
+        mut kept: Option<&mut Snapshot>,
         gallery: Option<&Mutex<Gallery>>,
     ) -> anyhow::Result<Assessment> {
         let mut store = Store::new();
@@ -143,7 +143,7 @@ impl Scope<'_> {
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
         store.finish(files);
         let domains = self.domains(&store, files);
-        let kept = kept.map(InOrder::new);
+        let in_order = kept.as_deref_mut().map(InOrder::new);
         let job = Job {
             store: &store,
             files,
@@ -151,11 +151,17 @@ impl Scope<'_> {
             policies: self.policies,
             policy: self.policy,
             as_of: self.as_of,
-            kept: kept.as_ref(),
+            kept: in_order.as_ref(),
             gallery,
         };
-        let judged = judge::domains(&job, &domains);
-        kept.map(InOrder::finish).transpose().context("cannot write the snapshot")?;
+        let mut judged = judge::domains(&job, &domains);
+        in_order.map(InOrder::finish).transpose().context("cannot write the snapshot")?;
+        // Who asks for some domains does not ask about the organisation.
+        let named = self.inventory.filter(|_| self.only.is_empty());
+        if let Some(organisation) = named.and_then(|loaded| loaded.inventory.organisation.as_ref()) {
+            let target = judge::organisation(organisation, self.policy, self.as_of, kept);
+            judged.push(target.context("cannot write the snapshot")?);
+        }
         let mut coverage = store.coverage();
         coverage.ignored.extend(found.ignored);
         coverage.ignored.sort();

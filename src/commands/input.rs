@@ -1,4 +1,4 @@
-//! What the commands read before they judge: inventory, packs, profile, waivers and the files that the inventory names.
+//! What the commands read before they judge: inventory, packs, profile, waivers, answers and the files that they name.
 
 use std::path::{Path, PathBuf};
 
@@ -12,8 +12,8 @@ use crate::diag::{self, Diagnostic, Files};
 use crate::inventory::Inventory;
 use crate::policy::embedded::PACKS;
 use crate::policy::{
-    self, MAX_WAIVER_DAYS, PackDocument, Policy, Selection, build_policy, embedded_packs, load_profile, load_waivers,
-    parse_pack,
+    self, AnswersFile, MAX_WAIVER_DAYS, PackDocument, Policy, Selection, Shown, build_policy, embedded_packs,
+    load_answers, load_profile, load_waivers, parse_pack,
 };
 
 /// Name of the inventory that is used when none is given.
@@ -21,6 +21,9 @@ pub(super) const INVENTORY: &str = "mailvet.yaml";
 
 /// Largest file of policy or inventory that is read, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
+
+/// Largest size of all evidence that the answers of a run name, in bytes. A run holds it until its bundle is written.
+const MAX_SHOWN: usize = 256 * 1024 * 1024;
 
 /// An inventory and the folder that its paths start from.
 pub(super) struct LoadedInventory {
@@ -99,6 +102,8 @@ pub(super) struct PolicySources {
     pub(super) skip: Vec<String>,
     /// Files of waivers.
     pub(super) waivers: Vec<Source>,
+    /// Files of answers, with the evidence that they name.
+    pub(super) answers: Vec<AnswersFile>,
 }
 
 /// A path as the run knows it, and what is there.
@@ -113,10 +118,64 @@ pub(super) struct PackSource {
     pub(super) files: Vec<Source>,
 }
 
-/// Files of answers that the inventory names, for the bundle.
+/// Files of answers that the inventory names, for a bundle that is judged by nothing yet.
 pub(super) fn answers(loaded: &LoadedInventory) -> anyhow::Result<Vec<Source>> {
-    let paths = loaded.inventory.answers.iter().map(|path| loaded.resolve(path));
-    paths.map(|path| Ok((path.to_string_lossy().into_owned(), read(&path)?))).collect()
+    let files = answers_files(&[], Some(loaded))?;
+    let shown = |file: &AnswersFile| -> Vec<Source> {
+        let read = |item: &Shown| Some((item.path.clone(), item.content.as_ref().ok()?.clone()));
+        file.shown.iter().filter_map(read).collect()
+    };
+    Ok(files
+        .iter()
+        .flat_map(|file| std::iter::once((file.path.clone(), file.bytes.clone())).chain(shown(file)))
+        .collect())
+}
+
+/// Reads the files of answers that the inventory and the arguments name, and the evidence that they rest on.
+pub(super) fn answers_files(
+    named: &[PathBuf],
+    inventory: Option<&LoadedInventory>,
+) -> anyhow::Result<Vec<AnswersFile>> {
+    let mut files = Vec::new();
+    let mut room = MAX_SHOWN;
+    if let Some(loaded) = inventory {
+        for path in &loaded.inventory.answers {
+            files.push(answers_file(&loaded.resolve(path), &loaded.jail, &mut room)?);
+        }
+    }
+    for path in named {
+        let jail = Jail::around_answers(path.parent().unwrap_or(Path::new("")))?;
+        files.push(answers_file(path, &jail, &mut room)?);
+    }
+    Ok(files)
+}
+
+fn answers_file(path: &Path, jail: &Jail, room: &mut usize) -> anyhow::Result<AnswersFile> {
+    let bytes = read(path)?;
+    let shown = policy::answers::evidence_paths(&bytes).into_iter().map(|written| {
+        let found = beside(path, &written);
+        let content = shown(&found, jail, room);
+        Shown { written, path: found.to_string_lossy().into_owned(), content }
+    });
+    Ok(AnswersFile { path: path.to_string_lossy().into_owned(), shown: shown.collect(), bytes })
+}
+
+/// A file that an answer rests on, or why it cannot be read, in words that are the same on every machine.
+fn shown(path: &Path, jail: &Jail, room: &mut usize) -> Result<Vec<u8>, String> {
+    if !jail.holds(path) {
+        return Err(format!("it leads outside {}", jail.is()));
+    }
+    match std::fs::metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err("it is not there".to_owned()),
+        Ok(meta) if !meta.is_file() => return Err("it is not a regular file".to_owned()),
+        Ok(meta) if meta.len() > MAX_FILE => return Err(format!("it is larger than {} MiB", MAX_FILE / 1024 / 1024)),
+        _ => {}
+    }
+    let bytes = read(path).map_err(|_| "it cannot be read".to_owned())?;
+    let left = room.checked_sub(bytes.len());
+    *room =
+        left.ok_or_else(|| format!("the evidence of all answers is larger than {} MiB", MAX_SHOWN / 1024 / 1024))?;
+    Ok(bytes)
 }
 
 /// Builds the policy of a run from arguments and inventory.
@@ -147,7 +206,8 @@ pub(super) fn sources(args: &PolicyArgs, inventory: Option<&LoadedInventory>) ->
         waivers.push((path.to_string_lossy().into_owned(), read(&path)?));
     }
     let (params, only, skip) = (args.param.clone(), args.only.clone(), args.skip.clone());
-    Ok(PolicySources { packs, profile, built_in_profile, params, only, skip, waivers })
+    let answers = answers_files(&args.answers, inventory)?;
+    Ok(PolicySources { packs, profile, built_in_profile, params, only, skip, waivers, answers })
 }
 
 /// Builds a policy from what was read.
@@ -182,6 +242,14 @@ pub(super) fn build(files: &mut Files, sources: &PolicySources) -> anyhow::Resul
         return Err(InputError("a waiver has errors; nothing was judged".to_owned()).into());
     }
     policy.waivers = waivers.waivers;
+    policy.answers = load_answers(files, &sources.answers);
+    let known = packs
+        .iter()
+        .flat_map(|pack| pack.rules.iter().map(move |rule| format!("{}/{}", pack.name.value, rule.id.value)));
+    let known: Vec<String> = known.collect();
+    policy::answers::check_answers(&mut policy, known.iter().map(String::as_str));
+    // Unlike a waiver, an answer that cannot be used accuses nobody: its rule goes on waiting, and the report says so.
+    print_diagnostics(&policy.answers.diagnostics, files);
     Ok(policy)
 }
 

@@ -30,6 +30,25 @@ impl Jail {
         })
     }
 
+    /// The same for the evidence of a file of answers that the command line names.
+    pub(super) fn around_answers(folder: &Path) -> anyhow::Result<Jail> {
+        let folder = real(folder)?;
+        Ok(match Tree::Disk.repository_root(&folder) {
+            Some(root) => Jail { folder: root, is: "the git repository that holds the answers" },
+            None => Jail { folder, is: "the folder of the answers, which no git repository holds" },
+        })
+    }
+
+    /// Whether a path stays inside, whatever links lead to it.
+    pub(super) fn holds(&self, path: &Path) -> bool {
+        real(path).is_ok_and(|real| real.starts_with(&self.folder))
+    }
+
+    /// What the folder is, for messages.
+    pub(super) fn is(&self) -> &'static str {
+        self.is
+    }
+
     /// The canonical path of the folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder

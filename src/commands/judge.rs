@@ -14,7 +14,7 @@ use crate::engine;
 use crate::facts::stored::{SnapshotLine, StoredTarget, line};
 use crate::facts::{Method, Target, TargetFacts};
 use crate::findings::AssessedTarget;
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, Organisation};
 use crate::mail::Name;
 use crate::policy::Policy;
 use crate::reports::dossier::picture::{Gallery, Part};
@@ -103,6 +103,22 @@ pub(super) fn domains(job: &Job<'_, '_>, domains: &[(Name, Option<Span>)]) -> Ve
     });
     #[expect(clippy::filter_map_identity, reason = "unlike `flatten`, this collects in place, without a second list")]
     places.into_iter().filter_map(|place| place).collect()
+}
+
+/// Judges the organisation that the inventory names, after all its domains.
+pub(super) fn organisation(
+    named: &Organisation,
+    policy: &Policy,
+    as_of: Date,
+    kept: Option<&mut Snapshot>,
+) -> io::Result<AssessedTarget> {
+    let facts = collectors::organisation(named);
+    let judged = engine::assess_target(policy, Target::Organisation, &named.name, None, &facts, as_of);
+    if let Some(kept) = kept {
+        let facts = TargetFacts::Organisation(Box::new(facts));
+        kept.target(&line(&SnapshotLine::Target(StoredTarget { name: named.name.clone(), anchor: None, facts }))?)?;
+    }
+    Ok(judged)
 }
 
 fn one(

@@ -10,7 +10,9 @@ use serde_json::{Value, json};
 
 use super::dossier;
 use super::input::{self, PolicySources, Source};
-use crate::bundle::record::{FORMAT, Judged, Operator, Stored, StoredPack, StoredResult, Tool, redacted};
+use crate::bundle::record::{
+    FORMAT, Judged, Operator, Stored, StoredAnswers, StoredPack, StoredResult, StoredShown, Tool, redacted,
+};
 use crate::bundle::ssh::SigningKey;
 use crate::bundle::{self, Bundle, Event, Record, Start};
 use crate::cli::OutArgs;
@@ -18,6 +20,7 @@ use crate::diag::{FileId, Files};
 use crate::facts::ArtefactKind;
 use crate::facts::stored::{self, ArtefactHead, SnapshotError, Vantage};
 use crate::findings::Assessment;
+use crate::policy::AnswersFile;
 use crate::reports::dossier::Origin;
 use crate::reports::{self, Audience, Dossier, Format};
 
@@ -45,7 +48,8 @@ custody.jsonl    what happened to the evidence; each line holds the SHA-256 of t
 snapshot.jsonl   the facts, each with its place in the evidence
 evidence/        what was received, readable (.txt) and byte for byte; evidence.jsonl is the index
 inputs/          inventory, DNS files and other files that the run read
-policy/          rule packs, profile and waivers that it judged by
+policy/          rule packs, profile, waivers and answers that it judged by
+answers/         files that answers of people rest on
 results.*        what it said
 report.html      the same for people; it prints, and asks for nothing from anywhere
 ";
@@ -270,6 +274,8 @@ fn judged(
     let profile = keep(bundle, FOLDER, path, bytes)?;
     let waivers = sources.waivers.iter().map(|(path, bytes)| keep(bundle, FOLDER, path, bytes));
     let waivers = waivers.collect::<anyhow::Result<_>>()?;
+    let answers = sources.answers.iter().map(|file| answers(bundle, FOLDER, file));
+    let answers = answers.collect::<anyhow::Result<_>>()?;
     let mut results = Vec::new();
     for (format, file) in RESULTS {
         let context = context(left.files, left.home.as_deref(), dossier);
@@ -281,7 +287,23 @@ fn judged(
     let event = json!({ "as_of": assessment.as_of, "results": digests });
     bundle.event(Event::Judged, &now(), details(event))?;
     let PolicySources { built_in_profile, params, only, skip, .. } = sources.clone();
-    Ok(Judged { as_of: assessment.as_of, packs, profile, built_in_profile, params, only, skip, waivers, results })
+    let as_of = assessment.as_of;
+    Ok(Judged { as_of, packs, profile, built_in_profile, params, only, skip, waivers, answers, results })
+}
+
+/// A file of answers and what its answers rest on.
+fn answers(bundle: &mut Bundle, folder: &str, file: &AnswersFile) -> anyhow::Result<StoredAnswers> {
+    let mut shown = Vec::new();
+    for item in &file.shown {
+        let kept = match &item.content {
+            Ok(bytes) => Some(keep(bundle, "data/answers", &item.path, bytes)?.file),
+            Err(_) => None,
+        };
+        let (written, path, problem) = (item.written.clone(), item.path.clone(), item.content.as_ref().err().cloned());
+        shown.push(StoredShown { written, path, file: kept, problem });
+    }
+    let Stored { path, file } = keep(bundle, folder, &file.path, &file.bytes)?;
+    Ok(StoredAnswers { path, file, shown })
 }
 
 /// How the results of a bundle are rendered: nothing of it depends on where or when.

@@ -119,6 +119,8 @@ pub(super) fn exit_code(args: &ReportArgs, assessment: &Assessment, known: &[Dia
             _ => {}
         }
     }
+    // An answer that was meant to count and cannot is missing evidence.
+    incomplete |= assessment.answer_problems.iter().any(|problem| problem.level == Level::Error);
     // A gate that looked at nothing must not be green, for instance because the folder was misspelt.
     incomplete |= reports::nothing_judged(assessment).is_some();
     if incomplete { exit::INCOMPLETE } else { exit::GOOD }

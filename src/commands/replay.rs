@@ -10,12 +10,12 @@ use super::input::{self, LoadedInventory, PackSource, PolicySources, Source};
 use super::stored::{StoredInput, previous, stored_input};
 use super::{check, dossier};
 use crate::bundle::Opened;
-use crate::bundle::record::{Judged, Stored};
+use crate::bundle::record::{Judged, Stored, StoredAnswers};
 use crate::cli::PolicyArgs;
 use crate::diag::Files;
 use crate::engine;
 use crate::findings::Assessment;
-use crate::policy::Policy;
+use crate::policy::{AnswersFile, Policy, Shown};
 use crate::reports::dossier::picture::{Gallery, Part};
 use crate::reports::{Audience, Dossier};
 
@@ -72,8 +72,9 @@ impl Replay {
         })?;
         dossier.pictures = gallery.finish();
         assessment.history = past.map(|past| Box::new(engine::history::history(past, &assessment, stored.date)));
-        let is_same =
-            own_rules.is_some_and(|judged| judged.as_of == as_of && !question.selects() && question.previous.is_none());
+        let as_then =
+            |judged: &Judged| judged.as_of == as_of && !question.selects() && question.policy.answers.is_empty();
+        let is_same = own_rules.is_some_and(as_then) && question.previous.is_none();
         Ok(Replay { stored, files, assessment, dossier, is_same })
     }
 
@@ -124,6 +125,10 @@ impl Question<'_> {
         if self.selects() {
             (sources.only, sources.skip) = (self.policy.only.clone(), self.policy.skip.clone());
         }
+        // Other answers to the same questions are no other rules.
+        if !self.policy.answers.is_empty() {
+            sources.answers = input::answers_files(&self.policy.answers, None)?;
+        }
         input::build(files, &sources)
     }
 }
@@ -143,5 +148,19 @@ fn sources(bundle: &Opened, judged: &Judged) -> anyhow::Result<PolicySources> {
         only: judged.only.clone(),
         skip: judged.skip.clone(),
         waivers: all(&judged.waivers)?,
+        answers: judged.answers.iter().map(|file| answers(bundle, file)).collect::<anyhow::Result<_>>()?,
     })
+}
+
+/// A file of answers, with what its answers rest on as it was found then.
+fn answers(bundle: &Opened, stored: &StoredAnswers) -> anyhow::Result<AnswersFile> {
+    let shown = stored.shown.iter().map(|item| {
+        let content = match (&item.file, &item.problem) {
+            (Some(file), _) => Ok(bundle.read(file).with_context(|| file.clone())?),
+            (None, problem) => Err(problem.clone().unwrap_or_default()),
+        };
+        Ok(Shown { written: item.written.clone(), path: item.path.clone(), content })
+    });
+    let bytes = bundle.read(&stored.file).with_context(|| stored.file.clone())?;
+    Ok(AnswersFile { path: stored.path.clone(), bytes, shown: shown.collect::<anyhow::Result<_>>()? })
 }

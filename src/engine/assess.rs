@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::answers;
 use super::evaluate::{AsOf, read, verdict};
 use super::explain::{explain, is_explained};
 use crate::diag::Span;
@@ -11,8 +12,8 @@ use crate::facts::{Catalogue, Cause, Coverage, Group, Kind, Node, Observed, Targ
 use crate::findings::{AssessedTarget, Assessment, Detail, FilledRecord, Verdict, WaiverNote, WaiverState};
 use crate::policy::{Leaf, LeafId, Operator, Policy, Rule, RuleIndex, Waiver};
 
-/// Days before its end from which on a waiver is "expiring".
-const EXPIRING_DAYS: i32 = 30;
+/// Days before its end from which on a waiver or an answer is "expiring".
+pub(super) const EXPIRING_DAYS: i32 = 30;
 
 /// Longest data of a record to publish, in bytes.
 const RECORD_LIMIT: usize = 4096;
@@ -87,6 +88,8 @@ fn detail(rule: &Rule, index: RuleIndex, verdict: Verdict, name: &str, facts: &d
         also: explanation.also.into_boxed_slice(),
         waived: None,
         expired_waiver: None,
+        answer: None,
+        stale_answer: None,
         record: record.map(Box::new),
     }
 }
@@ -178,12 +181,17 @@ impl Assembler {
         }
     }
 
-    /// Sorts the targets and applies the waivers.
+    /// Sorts the targets and applies first the answers, then the waivers: an answer may say what a waiver excuses.
     pub fn finish(self, coverage: Coverage) -> Assessment {
         let Assembler { policy, as_of, mut targets } = self;
+        // Every inventory with a name has an organisation; where no rule is about it, it is no target.
+        let is_asked = |target: &AssessedTarget| target.verdicts.iter().any(Option::is_some);
+        targets.retain(|target| target.kind != Target::Organisation || is_asked(target));
         targets.sort_by(|one, two| (one.kind, &one.name).cmp(&(two.kind, &two.name)));
+        let (answers, answer_problems) = answers::apply(&policy, as_of, &mut targets);
         let waivers = apply_waivers(&policy, as_of, &mut targets);
-        Assessment { policy, as_of, targets, coverage, waivers, base: None, history: None }
+        let (base, history) = (None, None);
+        Assessment { policy, as_of, targets, coverage, waivers, answers, answer_problems, base, history }
     }
 }
 
@@ -209,7 +217,7 @@ fn apply_waivers(policy: &Policy, as_of: jiff::civil::Date, targets: &mut [Asses
 }
 
 /// The exact target; names compare without regard to case and final dot.
-fn find_target(targets: &[AssessedTarget], kind: Target, name: &str) -> Option<usize> {
+pub(super) fn find_target(targets: &[AssessedTarget], kind: Target, name: &str) -> Option<usize> {
     let exact =
         |name: &str| targets.binary_search_by(|target| (target.kind, target.name.as_str()).cmp(&(kind, name))).ok();
     exact(name).or_else(|| match kind {
@@ -261,7 +269,7 @@ fn forget_replaced(targets: &mut [AssessedTarget]) {
     }
 }
 
-fn days_between(from: jiff::civil::Date, to: jiff::civil::Date) -> i32 {
+pub(super) fn days_between(from: jiff::civil::Date, to: jiff::civil::Date) -> i32 {
     i32::try_from(to.duration_since(from).as_secs() / super::evaluate::DAY).unwrap_or(i32::MAX)
 }
 

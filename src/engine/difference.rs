@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::compare::{State, detail_of, worse};
 use crate::facts::Target;
 use crate::findings::difference::{Change, ChangeCounts, FindingChange, FindingState, TargetName};
-use crate::findings::words::sentence;
+use crate::findings::words::{answered, sentence};
 use crate::findings::{AssessedTarget, Assessment, Finding, Verdict};
 use crate::policy::Rule;
 
@@ -66,6 +66,7 @@ struct Indexed<'a> {
 
 /// One finding of one run.
 struct Seen<'a> {
+    assessment: &'a Assessment,
     target: &'a AssessedTarget,
     state: State<'a>,
 }
@@ -90,7 +91,11 @@ impl<'a> Indexed<'a> {
         let (target, index) = (*self.targets.get(&key)?, *self.rules.get(rule)?);
         let verdict = (*target.verdicts.get(index)?)?;
         let rule: &'a Rule = self.assessment.policy.rules.get(index)?;
-        Some(Seen { target, state: State { rule, verdict, detail: detail_of(target, index) } })
+        Some(Seen {
+            assessment: self.assessment,
+            target,
+            state: State { rule, verdict, detail: detail_of(target, index) },
+        })
     }
 }
 
@@ -183,7 +188,8 @@ fn finding<'a>(seen: &Seen<'a>) -> Finding<'a> {
 
 fn state(seen: &Seen<'_>) -> FindingState {
     let finding = finding(seen);
-    let mut because: Vec<String> = Vec::new();
+    let answer = seen.assessment.answer(&finding).map(|answer| answered(finding.rule, answer));
+    let mut because: Vec<String> = answer.into_iter().collect();
     for blame in finding.detail.into_iter().flat_map(|detail| &detail.blame) {
         let sentence = sentence(finding.rule, blame);
         if because.len() < SENTENCES && !because.contains(&sentence) {

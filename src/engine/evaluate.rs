@@ -52,13 +52,17 @@ impl AsOf {
 
 /// What a rule says about a target.
 pub fn verdict(rule: &Rule, facts: &dyn Group, as_of: AsOf) -> Verdict {
-    let Check::Automatic(check) = &rule.check else { return Verdict::Manual };
     // The paths of a rule are positions in the schema of its kind of target and mean nothing in another one.
     let (given, needed) = (facts.schema(), rule.applies_to.schema());
     if !std::ptr::eq(given, needed) && given.name != needed.name {
         return Verdict::Error;
     }
     let evaluator = Evaluator { rule, facts, as_of };
+    let Check::Automatic(check) = &rule.check else {
+        // A person can tell whether a rule applies where facts do not.
+        let excluded = matches!(evaluator.applies(), Truth::Fail | Truth::NotApplicable);
+        return if excluded { Verdict::NotApplicable } else { Verdict::Manual };
+    };
     match evaluator.applies() {
         Truth::Pass => verdict_of(evaluator.truth(check, None)),
         Truth::Fail | Truth::NotApplicable => Verdict::NotApplicable,

@@ -29,10 +29,10 @@ pub fn remember(past: Option<&Past>, assessment: &Assessment, date: Date) -> Pas
                         fixed: None,
                         regressed: earlier.regressed || earlier.fixed.is_some(),
                         waived: finding.is_waived(),
-                        observed: observed(&finding),
+                        observed: observed(assessment, &finding),
                         ..earlier
                     },
-                    None => first(&finding, date),
+                    None => first(assessment, &finding, date),
                 };
                 records.insert(fingerprint, record);
             }
@@ -66,7 +66,7 @@ pub fn history(past: Past, assessment: &Assessment, date: Date) -> History {
     History { past, present, ended, counts }
 }
 
-fn first(finding: &Finding<'_>, date: Date) -> Record {
+fn first(assessment: &Assessment, finding: &Finding<'_>, date: Date) -> Record {
     Record {
         rule: finding.rule.id.clone(),
         kind: finding.target.kind,
@@ -76,17 +76,21 @@ fn first(finding: &Finding<'_>, date: Date) -> Record {
         fixed: None,
         regressed: false,
         waived: finding.is_waived(),
-        observed: observed(finding),
+        observed: observed(assessment, finding),
     }
 }
 
 /// Digest of what explains a failure.
-fn observed(finding: &Finding<'_>) -> String {
+fn observed(assessment: &Assessment, finding: &Finding<'_>) -> String {
     use sha2::{Digest, Sha256};
     let mut hasher = Sha256::new();
     for blame in finding.detail.into_iter().flat_map(|detail| &detail.blame) {
         hasher.update(sentence(finding.rule, blame).as_bytes());
         hasher.update(b"\x1f");
+    }
+    // What a person found says more than that the rule fails; who renews the answer, and when, does not.
+    if let Some(note) = assessment.answer(finding).and_then(|answer| answer.note.as_deref()) {
+        hasher.update(note.as_bytes());
     }
     let mut digest = data_encoding::HEXLOWER.encode(&hasher.finalize());
     digest.truncate(DIGITS);

@@ -2,10 +2,11 @@
 //!
 //! Two passes: [`evaluate`], a fast one that allocates nothing, decides; [`mod@explain`], a tracing one for what did not
 //! pass, says why, and asks the fast one about every node, so that the two cannot disagree. [`assess`] puts verdicts,
-//! waivers and records to publish together; [`mod@compare`] keeps what a change makes worse; [`difference`] and [`changes`]
+//! answers of people, waivers and records to publish together; [`mod@compare`] keeps what a change makes worse; [`difference`] and [`changes`]
 //! say what became of the findings and the facts of an earlier run, [`history`] since when a finding is there. [`fixture`]
 //! and [`testing`] run the tests of packs. No I/O, no clock: the date is an argument.
 
+mod answers;
 pub mod assess;
 pub mod changes;
 pub mod compare;

@@ -11,9 +11,9 @@ pub mod words;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::diag::Span;
+use crate::diag::{Diagnostic, Span};
 use crate::facts::{Cause, Coverage, Proof, Target};
-use crate::policy::{LeafId, Policy, Rule, RuleIndex, Severity};
+use crate::policy::{Answer, LeafId, Policy, Rule, RuleIndex, Severity};
 
 /// What a rule says about a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -80,6 +80,10 @@ pub struct Assessment {
     pub coverage: Coverage,
     /// Waivers that need attention: expired, expiring, unused, no longer needed.
     pub waivers: Vec<WaiverNote>,
+    /// The register of answers: what each says about each of its targets, and whether it counts.
+    pub answers: Vec<AnswerNote>,
+    /// What is wrong with answers. An error keeps an answer from being used.
+    pub answer_problems: Vec<Diagnostic>,
     /// What was compared with, when only changes are reported: findings already in the base are left out of `targets`.
     pub base: Option<Base>,
     /// What an earlier run said of the same findings, when one was given.
@@ -129,6 +133,11 @@ pub struct Detail {
     pub waived: Option<u32>,
     /// A waiver for this finding that has expired, as a position in [`Policy::waivers`].
     pub expired_waiver: Option<u32>,
+    /// The answer that gave the verdict of a manual rule, as a position in the answers of the policy.
+    pub answer: Option<u32>,
+    /// An answer that would have given the verdict, had it not expired or lost its evidence, as a position in the answers of
+    /// the policy. The rule awaits another.
+    pub stale_answer: Option<u32>,
     /// The record that mends the finding, filled in.
     pub record: Option<Box<FilledRecord>>,
 }
@@ -204,6 +213,45 @@ pub enum WaiverState {
     Unused,
 }
 
+/// What became of an answer about one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerNote {
+    /// Position in the answers of the policy.
+    pub answer: u32,
+    /// The target it is about.
+    pub target: String,
+    /// What is the matter.
+    pub state: AnswerState,
+}
+
+/// State of an answer for one target on the assessment date. Only the first two give a verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerState {
+    /// It gives the verdict, for this many more days.
+    InForce(i32),
+    /// It gives the verdict, but for thirty days or fewer.
+    Expiring(i32),
+    /// It expired this many days ago: the rule awaits another.
+    Expired(i32),
+    /// It is of a day to come, this many days ahead.
+    NotYet(i32),
+    /// A later answer, or another of the same day that says the same, stands for it.
+    Superseded,
+    /// Another answer of the same day says otherwise, so neither counts.
+    Conflicting,
+    /// A file that it rests on is missing or was changed.
+    Unsupported,
+    /// Another answer to the same question has errors, so it is not known which is the last word.
+    Doubtful,
+    /// Facts decide the rule, and nobody is asked.
+    NotManual,
+    /// The rule does not apply to the target.
+    NotNeeded,
+    /// No such rule or target in this run.
+    Unused,
+}
+
 /// One rule's verdict on one target, with all that reports need.
 #[derive(Debug, Clone, Copy)]
 pub struct Finding<'a> {
@@ -239,6 +287,16 @@ impl Assessment {
             let detail = details.next_if(|detail| detail.rule.0 as usize == index);
             Some(Finding { rule, target, verdict: (*verdict)?, detail })
         })
+    }
+
+    /// The answer that gave the verdict of a finding.
+    pub fn answer(&self, finding: &Finding<'_>) -> Option<&Answer> {
+        self.policy.answers.answers.get(finding.detail?.answer? as usize)
+    }
+
+    /// The answer that a finding had, and that counts no longer.
+    pub fn stale_answer(&self, finding: &Finding<'_>) -> Option<&Answer> {
+        self.policy.answers.answers.get(finding.detail?.stale_answer? as usize)
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::{Blame, BlameValue};
 use crate::facts::{Kind, View};
 use crate::policy::model::Bound;
-use crate::policy::{Expected, Leaf, Literal, Operator, Right, Rule};
+use crate::policy::{Answer, Check, Expected, Leaf, Literal, Operator, Right, Rule};
 
 /// One sentence, without a final full stop, that says why a leaf has its verdict: "SPF `all` qualifier is `softfail`;
 /// expected `fail`". The note of the blame is part of it.
@@ -25,6 +25,23 @@ fn of_leaf(leaf: &Leaf, blame: &Blame) -> String {
         },
         BlameValue::Absent(_) => with_note(absent(leaf, blame, &subject), blame),
         BlameValue::Present(value) => present(leaf, blame, &subject, value),
+    }
+}
+
+/// What a person answered, in one sentence: "answered `pass` by Anna Smith (mail operations) on 2026-06-12, good until
+/// 2027-06-12: keys s1 and s2 were changed".
+pub fn answered(rule: &Rule, answer: &Answer) -> String {
+    let role = answer.role.as_deref().map(|role| format!(" ({role})")).unwrap_or_default();
+    let note = answer.note.as_deref().map(|note| format!(": {note}")).unwrap_or_default();
+    let Answer { answer: word, by, date, .. } = answer;
+    format!("answered `{word}` by {by}{role} on {date}, good until {}{note}", last_day(rule, answer))
+}
+
+/// The last day on which an answer to a rule holds, UTC.
+pub fn last_day(rule: &Rule, answer: &Answer) -> jiff::civil::Date {
+    match &rule.check {
+        Check::Manual(question) => answer.last_day(question),
+        Check::Automatic(_) => answer.until.unwrap_or(answer.date),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::answers::form;
 use super::literal::duration_text;
 use super::model::{
     Bound, Check, Condition, Expected, IfAbsent, IfNone, Leaf, LeafId, Literal, Manual, Operator, Pack, Quantifier,
@@ -47,7 +48,7 @@ pub fn rule_explanation(rule: &Rule) -> String {
     }
     match &rule.check {
         Check::Automatic(check) => condition(rule, check, 0, &mut page),
-        Check::Manual(manual) => question(manual, &mut page),
+        Check::Manual(manual) => question(rule, manual, &mut page),
     }
     params(rule, &mut page);
     references(rule, &mut page);
@@ -116,7 +117,7 @@ fn placeholders(line: &str) -> &'static str {
     }
 }
 
-fn question(manual: &Manual, page: &mut String) {
+fn question(rule: &Rule, manual: &Manual, page: &mut String) {
     page.push_str(&format!("A person answers: {}\n\n", prose(&manual.ask)));
     if !manual.evidence.is_empty() {
         page.push_str("Evidence to show:\n\n");
@@ -125,7 +126,15 @@ fn question(manual: &Manual, page: &mut String) {
         }
         page.push('\n');
     }
-    page.push_str(&format!("An answer is good for {} days.\n", manual.valid_days));
+    page.push_str(&format!("An answer is good for {} days at most.\n\n", manual.valid_days));
+    page.push_str(
+        "To answer, fill this in and save it as a file that the inventory names under `answers:`, or give it with ",
+    );
+    page.push_str("`--answers`:\n\n");
+    let form = format!("answers:\n{}", form(&rule.id, &["NAME"], "YYYY-MM-DD"));
+    for line in form.lines() {
+        page.push_str(&format!("    {}\n", visible(line)));
+    }
 }
 
 fn condition(rule: &Rule, node: &Condition, depth: usize, page: &mut String) {

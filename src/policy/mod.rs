@@ -3,6 +3,8 @@
 //! Everything is checked at load time: an unknown path, a wrong type, a value outside an enum, an operator that does not
 //! fit are errors with file, line, snippet and suggestion. Nothing is evaluated here.
 
+mod aim;
+pub mod answers;
 mod check;
 pub mod docs;
 pub mod document;
@@ -17,6 +19,7 @@ mod read;
 mod rules;
 pub mod waivers;
 
+pub use answers::{AnswersFile, LoadedAnswers, Shown, load_answers};
 pub use docs::{pack_index, packs_index, rule_explanation, rule_page};
 pub use document::{PackDocument, Param, ParamKind, ParamValue, ParamValues, RuleDocument};
 pub use embedded::{embedded_packs, embedded_profile};
@@ -24,9 +27,9 @@ pub use lint::lint;
 pub use load::{digest, param_from_text, parse_pack, resolve, resolve_for_test};
 
 pub use model::{
-    Bound, Check, Condition, Expected, Fix, IfAbsent, IfNone, Leaf, LeafId, Literal, Manual, NotSelected, Operator,
-    Pack, PackRef, Pattern, Policy, Quantifier, RecordFix, Reference, Right, Rule, RuleIndex, RuleTest, Severity,
-    TestExpect, UsedParam, Waiver,
+    Answer, AnswerEvidence, AnswerWord, Bound, BrokenAnswer, Check, Condition, Expected, Fix, IfAbsent, IfNone, Leaf,
+    LeafId, Literal, Manual, NotSelected, Operator, Pack, PackRef, Pattern, Policy, Quantifier, RecordFix, Reference,
+    Right, Rule, RuleIndex, RuleTest, Severity, TestExpect, UsedParam, Waiver,
 };
 pub use profile::{ProfileDocument, Selection, build_policy, load_profile};
 pub use waivers::{LoadedWaivers, MAX_WAIVER_DAYS, load_waivers};

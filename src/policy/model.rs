@@ -101,6 +101,8 @@ pub struct Policy {
     pub not_selected: Vec<NotSelected>,
     /// Waivers as loaded, valid ones only; in order of the files.
     pub waivers: Vec<Waiver>,
+    /// Answers to manual rules, and what is wrong with those that cannot be used.
+    pub answers: super::answers::LoadedAnswers,
 }
 
 /// A rule that was left out.
@@ -441,6 +443,108 @@ pub enum TestExpect {
     Unknown,
     /// The rule does not apply.
     NotApplicable,
+}
+
+/// What a person answers to a manual rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerWord {
+    /// The target satisfies the rule.
+    Pass,
+    /// The target does not satisfy the rule.
+    Fail,
+    /// The rule does not apply to the target.
+    NotApplicable,
+}
+
+impl AnswerWord {
+    /// The word in YAML and reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AnswerWord::Pass => "pass",
+            AnswerWord::Fail => "fail",
+            AnswerWord::NotApplicable => "not-applicable",
+        }
+    }
+}
+
+impl std::fmt::Display for AnswerWord {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A person's answer to a manual rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Identifier, unique in all files; generated from its position when not given.
+    pub id: String,
+    /// Exact rule id.
+    pub rule: String,
+    /// Exact target names.
+    pub targets: Vec<String>,
+    /// What is answered.
+    pub answer: AnswerWord,
+    /// Who answers.
+    pub by: String,
+    /// In which role.
+    pub role: Option<String>,
+    /// When it was answered, UTC.
+    pub date: jiff::civil::Date,
+    /// Until when the answer itself says that it is good. The rule bounds it, see [`Answer::last_day`].
+    pub until: Option<jiff::civil::Date>,
+    /// What was found, or why the rule does not apply.
+    pub note: Option<String>,
+    /// Files that show it.
+    pub evidence: Vec<AnswerEvidence>,
+    /// Where more can be read.
+    pub links: Vec<String>,
+    /// Position in the file.
+    pub span: Span,
+}
+
+impl Answer {
+    /// Last day on which the answer to a question holds, UTC, included: no longer than the rule allows.
+    pub fn last_day(&self, question: &Manual) -> jiff::civil::Date {
+        let allowed = days_after(self.date, question.valid_days);
+        self.until.map_or(allowed, |until| until.min(allowed))
+    }
+
+    /// Whether every file that the answer rests on is there and as it was.
+    pub fn is_supported(&self) -> bool {
+        self.evidence.iter().all(|item| item.problem.is_none())
+    }
+}
+
+/// A number of days later; the last day of the calendar when there is none.
+pub(super) fn days_after(date: jiff::civil::Date, days: u32) -> jiff::civil::Date {
+    let days = jiff::Span::new().try_days(i64::from(days)).unwrap_or_default();
+    date.saturating_add(days)
+}
+
+/// A file that shows what an answer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AnswerEvidence {
+    /// Its path as written, relative to the file of answers.
+    pub file: String,
+    /// Its path as the run knows it.
+    pub path: String,
+    /// SHA-256 of what is there, in hexadecimal.
+    pub sha256: Option<String>,
+    /// Why the answer cannot rest on it, such as "it is not there".
+    pub problem: Option<String>,
+}
+
+/// An answer that could not be read as a whole, and so answers nothing. What could be read of it keeps other answers to the
+/// same question from being taken for the last word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BrokenAnswer {
+    /// Exact rule id.
+    pub rule: String,
+    /// Exact target names, as far as they could be read.
+    pub targets: Vec<String>,
+    /// Position in the file.
+    pub span: Span,
 }
 
 /// A dated, approved exception.

@@ -5,12 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use super::aim::Aim;
 use super::model::Waiver;
 use super::rules::date;
 use crate::diag::fields::{Fields, Problems, list, texts};
 use crate::diag::yaml::{Limits, Node, Spanned, parse, shortened};
 use crate::diag::{Diagnostic, Files, Span};
-use crate::facts::Name;
 
 /// For how many days a waiver may hold, unless the caller says otherwise.
 pub const MAX_WAIVER_DAYS: i32 = 365;
@@ -18,8 +18,7 @@ pub const MAX_WAIVER_DAYS: i32 = 365;
 /// A shorter reason rarely is one.
 const SHORTEST_REASON: usize = 20;
 
-/// The most targets of one waiver.
-const MOST_TARGETS: usize = 100;
+const AIM: Aim = Aim { what: "waiver", article: "a", rule: "waiver-rule", target: "waiver-target" };
 
 /// Waivers that may apply, and everything that is wrong with those that may not.
 #[derive(Debug, Default)]
@@ -70,9 +69,9 @@ fn waiver(node: &Node, position: usize, max_days: i32, out: &mut Problems) -> Op
     let fields = Fields::read(node, "a waiver", &keys, out)?;
     let rule = fields.text("rule", "name the rule with its full id, such as `spoofing/dmarc-not-enforced`", out);
     if let Some(rule) = &rule {
-        exact_rule(rule, out);
+        AIM.exact_rule(rule, out);
     }
-    let targets = targets(&fields, out);
+    let targets = AIM.targets(&fields, out);
     let reason = fields.text("reason", "say why the failure is accepted, and until when that is true", out);
     if let Some(reason) = &reason {
         long_enough(reason, out);
@@ -111,65 +110,6 @@ fn waiver(node: &Node, position: usize, max_days: i32, out: &mut Problems) -> Op
         expires: expires?.value,
         covers_unknown,
     })
-}
-
-fn exact_rule(rule: &Spanned<String>, out: &mut Problems) {
-    if rule.value.contains(['*', '?']) {
-        let problem = Diagnostic::error("waiver-rule", "a waiver names one rule, not a pattern").at(rule.span);
-        out.push(problem.help("write a waiver for each rule; to leave rules out, use `exclude` of the profile"));
-    } else if rule.value.split_once('/').is_none_or(|(pack, id)| pack.is_empty() || id.is_empty()) {
-        let message = format!("`{}` is not the full id of a rule", shortened(&rule.value));
-        out.push(Diagnostic::error("waiver-rule", message).at(rule.span).help("write `pack/rule`"));
-    }
-}
-
-fn targets(fields: &Fields<'_>, out: &mut Problems) -> Vec<String> {
-    let written = match (fields.entry("target"), fields.entry("targets")) {
-        (Some(_), Some(targets)) => {
-            let problem = Diagnostic::error("waiver-target", "a waiver has `target` or `targets`, not both");
-            out.push(problem.at(targets.key_span));
-            return Vec::new();
-        }
-        (_, Some(targets)) => texts(&targets.value, "targets", out),
-        (_, None) => fields.text("target", "name the target, such as `example.org`", out).into_iter().collect(),
-    };
-    if let (true, Some(entry)) = (written.is_empty(), fields.entry("targets")) {
-        out.push(Diagnostic::error("waiver-target", "`targets` names no target").at(entry.key_span));
-    }
-    if written.len() > MOST_TARGETS {
-        let message = format!("the waiver has {} targets; {MOST_TARGETS} are the most", written.len());
-        let problem = Diagnostic::error("waiver-target", message).at(fields.span);
-        out.push(problem.help("an exception for so many targets is a decision for the profile"));
-    }
-    let mut targets: Vec<String> = Vec::new();
-    for target in written {
-        if target.value.contains(['*', '?']) {
-            let problem = Diagnostic::error("waiver-target", "a waiver names its targets, not a pattern");
-            out.push(problem.at(target.span).help("list each target under `targets:`"));
-            continue;
-        }
-        let target_name = canonical(&target.value);
-        if targets.contains(&target_name) {
-            let message = format!("the target `{}` is listed twice", shortened(&target_name));
-            out.push(Diagnostic::error("waiver-target", message).at(target.span));
-        }
-        targets.push(target_name);
-    }
-    targets
-}
-
-/// Domains and services are compared without regard to case and final dot; other names are kept as written.
-fn canonical(target: &str) -> String {
-    let (host, port) = match target.rsplit_once(':') {
-        Some((host, port)) if port.parse::<u16>().is_ok() => (host, Some(port)),
-        _ => (target, None),
-    };
-    let looks_like_domain = host.contains('.') && !host.contains(char::is_whitespace);
-    match (looks_like_domain.then(|| Name::parse(host)), port) {
-        (Some(Ok(name)), Some(port)) => format!("{name}:{port}"),
-        (Some(Ok(name)), None) => name.to_string(),
-        _ => target.to_owned(),
-    }
 }
 
 fn long_enough(reason: &Spanned<String>, out: &mut Problems) {

@@ -10,12 +10,12 @@ use super::explanation::{explanation, not_collected};
 use super::place::{Evidence, place};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, entries, escape};
+use super::{Context, Key, answers, entries, escape};
 use crate::findings::{Assessment, Finding, Verdict};
 use crate::policy::Check;
 
 /// The first row.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "verdict",
     "severity",
     "rule",
@@ -29,6 +29,7 @@ const COLUMNS: [&str; 13] = [
     "fix",
     "waived",
     "controls",
+    "answer",
 ];
 
 /// The longest text of a cell, in characters. Excel holds 32,767, and an escape makes nine characters of one.
@@ -102,6 +103,7 @@ fn cells(assessment: &Assessment, context: &Context<'_>, key: Key, finding: &Fin
         fix,
         waived(assessment, finding),
         controls.join("; "),
+        answers::sentence_with_evidence(assessment, finding).unwrap_or_default(),
     ]
 }
 

@@ -9,7 +9,7 @@ use super::explanation::explanation;
 use super::place::{Evidence, home, home_file, located};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, escape, is_notable, is_reported, plural, worst};
+use super::{Context, answers, escape, is_notable, is_reported, plural, worst};
 use crate::findings::{Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -40,13 +40,19 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
         Some(home(assessment, context))
     };
     for finding in reported.keys.iter().filter_map(|key| key.finding(assessment)) {
-        annotation(context, &finding, home.as_deref(), out)?;
+        annotation(assessment, context, &finding, home.as_deref(), out)?;
     }
     // The first word keeps the line from being read as a command.
     writeln!(out, "mailvet: {}", tally.words())
 }
 
-fn annotation(context: &Context<'_>, finding: &Finding<'_>, home: Option<&str>, out: &mut dyn Write) -> io::Result<()> {
+fn annotation(
+    assessment: &Assessment,
+    context: &Context<'_>,
+    finding: &Finding<'_>,
+    home: Option<&str>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let level = match (finding.verdict, finding.severity()) {
         (Verdict::Fail, Severity::Critical | Severity::High) => "error",
         (Verdict::Fail, Severity::Low | Severity::Info) => "notice",
@@ -68,7 +74,7 @@ fn annotation(context: &Context<'_>, finding: &Finding<'_>, home: Option<&str>, 
     } else {
         String::new()
     };
-    let lines = message(context, finding);
+    let lines = message(assessment, context, finding);
     let lines: Vec<_> = lines.iter().map(|line| escape::cut(line, TEXT)).collect();
     writeln!(
         out,
@@ -78,7 +84,7 @@ fn annotation(context: &Context<'_>, finding: &Finding<'_>, home: Option<&str>, 
     )
 }
 
-fn message(context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
+fn message(assessment: &Assessment, context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
     let mut lines: Vec<String> = explanation(finding)
         .into_iter()
         .take(10)
@@ -87,6 +93,7 @@ fn message(context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
     if finding.verdict == Verdict::Error {
         lines.insert(0, "a defect of the pack or of mailvet, not of the target".to_owned());
     }
+    lines.extend(answers::sentence(assessment, finding));
     lines.extend(Evidence::of(context, finding).map(|evidence| format!("seen in {}", evidence.sentence())));
     if !finding.rule.why.is_empty() {
         lines.push(format!("why: {}", finding.rule.why));

@@ -11,7 +11,7 @@ use super::explanation::explanation;
 use super::model::Lazy;
 use super::place::{Evidence, home, located};
 use super::tally::Tally;
-use super::{Context, escape, is_reported};
+use super::{Context, answers, escape, is_reported};
 use crate::findings::{Assessment, Finding, Verdict};
 use crate::policy::Severity;
 
@@ -45,7 +45,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     let nothing = || nothing.as_deref().map(|why| nothing_judged(why, &home));
     let issues = Lazy(|| {
         let reported = assessment.findings().filter(|finding| is_reported(finding, context));
-        nothing().into_iter().chain(reported.map(|finding| issue(context, finding, &home)))
+        nothing().into_iter().chain(reported.map(|finding| issue(assessment, context, finding, &home)))
     });
     escape::compact_json(out, &issues)?;
     out.write_all(b"\n")
@@ -61,7 +61,7 @@ fn nothing_judged<'a>(why: &str, home: &str) -> Issue<'a> {
     }
 }
 
-fn issue<'a>(context: &Context<'_>, finding: Finding<'a>, home: &str) -> Issue<'a> {
+fn issue<'a>(assessment: &Assessment, context: &Context<'_>, finding: Finding<'a>, home: &str) -> Issue<'a> {
     let place = located(context, &finding, home).place;
     let severity = match (finding.verdict, finding.severity()) {
         (Verdict::Fail, Severity::Critical) => "blocker",
@@ -72,6 +72,7 @@ fn issue<'a>(context: &Context<'_>, finding: Finding<'a>, home: &str) -> Issue<'
     };
     let mut sentences: Vec<String> =
         explanation(&finding).into_iter().filter(|line| !line.also).take(5).map(|line| line.sentence).collect();
+    sentences.extend(answers::sentence(assessment, &finding));
     sentences.extend(Evidence::of(context, &finding).map(|evidence| format!("seen in {}", evidence.sentence())));
     let undetermined = if finding.verdict == Verdict::Fail { "" } else { "could not be determined: " };
     let description =

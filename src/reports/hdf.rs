@@ -20,8 +20,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use document::{
-    Control, ControlResult, Description, Exec, Platform, Profile, Reference, SourceLocation, Statistics, Tags, Totals,
-    Waiver,
+    Attestation, Control, ControlResult, Description, Exec, Platform, Profile, Reference, SourceLocation, Statistics,
+    Tags, Totals, Waiver,
 };
 
 use super::explanation::{explanation, not_collected};
@@ -29,9 +29,10 @@ use super::model::Lazy;
 use super::place::{Evidence, place};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, entries, escape};
+use super::{Context, Key, answers, entries, escape};
+use crate::findings::words::last_day;
 use crate::findings::{Assessment, Finding, Verdict};
-use crate::policy::{Check, PackRef, Severity};
+use crate::policy::{AnswerWord, Check, PackRef, Severity};
 
 /// The longest text, in characters.
 const TEXT: usize = 2000;
@@ -147,6 +148,7 @@ impl<'a> Writer<'a> {
                 source_location: SourceLocation::default(),
                 results: [result],
                 waiver_data: None,
+                attestation_data: None,
             }],
         }
     }
@@ -189,22 +191,30 @@ impl<'a> Writer<'a> {
             },
             results: [self.result(key, finding, &target)],
             waiver_data: self.waiver(finding),
+            attestation_data: self.attestation(finding, &id),
         }
     }
 
     fn result(&self, key: Key, finding: &Finding<'_>, target: &str) -> ControlResult {
+        let answered = answers::sentence_with_evidence(self.assessment, finding);
         let (status, message) = match finding.verdict {
-            Verdict::Pass => ("passed", None),
+            Verdict::Pass => ("passed", answered.clone()),
             Verdict::Fail => ("failed", Some(self.because(finding))),
             Verdict::Unknown => ("error", Some(format!("Could not be determined. {}", self.because(finding)))),
             Verdict::Error => ("error", Some(format!("A defect of the pack or of mailvet. {}", self.because(finding)))),
-            Verdict::NotApplicable => ("skipped", Some("The rule does not apply to the target.".to_owned())),
+            Verdict::NotApplicable => {
+                let answered = answered.map(|sentence| format!(" {sentence}")).unwrap_or_default();
+                ("skipped", Some(format!("The rule does not apply to the target.{answered}")))
+            }
             Verdict::NotChecked => {
                 let facts: Vec<&str> = not_collected(finding, key.rule).into_iter().collect();
                 ("skipped", Some(format!("Not checked: this run does not collect {}", facts.join(", "))))
             }
             Verdict::Manual => match &finding.rule.check {
-                Check::Manual(manual) => ("skipped", Some(format!("Awaits an answer: {}", manual.ask))),
+                Check::Manual(manual) => {
+                    let stale = answered.map(|sentence| format!(" ({sentence})")).unwrap_or_default();
+                    ("skipped", Some(format!("Awaits an answer: {}{stale}", manual.ask)))
+                }
                 Check::Automatic(_) => ("skipped", Some("Awaits an answer.".to_owned())),
             },
         };
@@ -220,14 +230,38 @@ impl<'a> Writer<'a> {
     }
 
     fn because(&self, finding: &Finding<'_>) -> String {
-        let mut sentences: Vec<String> = explanation(finding)
+        let mut sentences: Vec<String> =
+            answers::sentence_with_evidence(self.assessment, finding).into_iter().collect();
+        let lines = explanation(finding)
             .into_iter()
             .take(20)
-            .map(|line| if line.also { format!("also: {}", line.sentence) } else { line.sentence })
-            .collect();
+            .map(|line| if line.also { format!("also: {}", line.sentence) } else { line.sentence });
+        sentences.extend(lines);
         sentences
             .extend(Evidence::of(self.context, finding).map(|evidence| format!("seen in {}", evidence.sentence())));
         sentences.join("; ")
+    }
+
+    /// The answer in the form of the MITRE SAF's attestations, which hold for a frequency from the day they were given.
+    fn attestation(&self, finding: &Finding<'_>, id: &str) -> Option<Attestation> {
+        let answer = self.assessment.answer(finding)?;
+        let status = match answer.answer {
+            AnswerWord::Pass => "passed",
+            AnswerWord::Fail => "failed",
+            AnswerWord::NotApplicable => return None,
+        };
+        let days = (last_day(finding.rule, answer) - answer.date).get_days();
+        let role = answer.role.as_deref().map(|role| format!(", {role}")).unwrap_or_default();
+        let shown = answers::shown(answer).into_iter();
+        let explanation: Vec<String> = answer.note.iter().cloned().chain(shown).collect();
+        Some(Attestation {
+            control_id: id.to_owned(),
+            explanation: hdf(&explanation.join("; ")),
+            frequency: format!("{days}d"),
+            status,
+            updated: format!("{}T00:00:00Z", answer.date),
+            updated_by: hdf(&format!("{}{role}", answer.by)),
+        })
     }
 
     /// InSpec's `run: true`: the waived control still runs and its result stands. With `skipped_due_to_waiver` Heimdall would

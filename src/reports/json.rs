@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use super::model::{
-    AssessmentDocument, BaseDocument, CoverageDocument, FindingDocument, Lazy, NotCheckedDocument, PreviousDocument,
-    RuleDocument, SCHEMA_VERSION, TargetDocument, ToolDocument, WaiverDocument,
+    AnswerDocument, AssessmentDocument, BaseDocument, CoverageDocument, DiagnosticDocument, FindingDocument, Lazy,
+    NotCheckedDocument, PreviousDocument, RuleDocument, SCHEMA_VERSION, TargetDocument, ToolDocument, WaiverDocument,
 };
 use super::place::place;
 use super::tally::{NotChecked, Tally};
@@ -18,7 +18,10 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     let findings = Lazy(|| {
         assessment
             .findings()
-            .filter(|finding| !matches!(finding.verdict, Verdict::Pass | Verdict::NotApplicable | Verdict::NotChecked))
+            .filter(|finding| {
+                let silent = matches!(finding.verdict, Verdict::Pass | Verdict::NotApplicable | Verdict::NotChecked);
+                !silent || assessment.answer(finding).is_some()
+            })
             .map(|finding| FindingDocument::new(assessment, context, &finding))
     });
     escape::pretty_json(out, &document(assessment, context, targets, findings))?;
@@ -65,6 +68,12 @@ pub(super) fn document<Targets, Findings>(
             .iter()
             .enumerate()
             .map(|(index, waiver)| WaiverDocument::new(assessment, context, index, waiver))
+            .collect(),
+        answers: AnswerDocument::all(assessment, context),
+        answer_problems: assessment
+            .answer_problems
+            .iter()
+            .map(|problem| DiagnosticDocument::new(context, problem))
             .collect(),
         coverage: CoverageDocument::new(context, &assessment.coverage),
     }

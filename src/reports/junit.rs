@@ -9,7 +9,7 @@ use super::explanation::explanation;
 use super::place::Evidence;
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, escape};
+use super::{Context, answers, escape};
 use crate::findings::{AssessedTarget, Assessment, Finding, Verdict};
 use crate::policy::Check;
 
@@ -106,7 +106,7 @@ fn case(
 ) -> io::Result<()> {
     let class = escape::xml(&finding.rule.id);
     let element = match outcome(finding) {
-        Outcome::Passed => return writeln!(out, "<testcase classname=\"{class}\" name=\"{name}\"/>"),
+        Outcome::Passed => return passed(assessment, finding, &class, name, out),
         Outcome::Failure => "failure",
         Outcome::Error => "error",
         Outcome::Skipped => "skipped",
@@ -118,7 +118,7 @@ fn case(
     } else {
         let kind = if element == "failure" { finding.severity().as_str() } else { finding.verdict.as_str() };
         writeln!(out, "<{element} type=\"{kind}\" message=\"{message}\">")?;
-        for line in details(context, finding) {
+        for line in details(assessment, context, finding) {
             writeln!(out, "{}", escape::log_line(&escape::xml(&escape::cut(&line, TEXT))))?;
         }
         writeln!(out, "</{element}>")?;
@@ -126,28 +126,46 @@ fn case(
     writeln!(out, "</testcase>")
 }
 
+/// A case that passes says nothing unless a person says so.
+fn passed(
+    assessment: &Assessment,
+    finding: &Finding<'_>,
+    class: &str,
+    name: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let Some(sentence) = answers::sentence_with_evidence(assessment, finding) else {
+        return writeln!(out, "<testcase classname=\"{class}\" name=\"{name}\"/>");
+    };
+    let shown = escape::xml(&escape::cut(&sentence, TEXT));
+    writeln!(out, "<testcase classname=\"{class}\" name=\"{name}\">")?;
+    writeln!(out, "<system-out>\n{}\n</system-out>\n</testcase>", escape::log_line(&shown))
+}
+
 fn message(assessment: &Assessment, finding: &Finding<'_>) -> String {
     let waiver = finding.detail.and_then(|detail| assessment.policy.waivers.get(detail.waived? as usize));
     if let Some(waiver) = waiver {
         return format!("waived by {} until {}: {}", waiver.approved_by, waiver.expires, waiver.reason);
     }
+    let answer = answers::sentence(assessment, finding).map(|sentence| format!("; {sentence}")).unwrap_or_default();
     match (finding.verdict, &finding.rule.check) {
         (Verdict::Unknown, _) => format!("could not be determined: {}", finding.rule.title),
         (Verdict::Error, _) => format!("defect of the pack or of mailvet: {}", finding.rule.title),
-        (Verdict::NotApplicable, _) => "not applicable".to_owned(),
+        (Verdict::NotApplicable, _) => format!("not applicable{answer}"),
         (Verdict::NotChecked, _) => "not checked: this run does not collect what the rule needs".to_owned(),
-        (Verdict::Manual, Check::Manual(manual)) => format!("awaits an answer: {}", manual.ask),
+        (Verdict::Manual, Check::Manual(manual)) => format!("awaits an answer: {}{answer}", manual.ask),
         (Verdict::Manual, Check::Automatic(_)) => "awaits an answer".to_owned(),
         (Verdict::Pass | Verdict::Fail, _) => finding.rule.title.clone(),
     }
 }
 
-fn details(context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
+fn details(assessment: &Assessment, context: &Context<'_>, finding: &Finding<'_>) -> Vec<String> {
     let mut lines: Vec<String> = explanation(finding)
         .into_iter()
         .take(20)
         .map(|line| if line.also { format!("also: {}", line.sentence) } else { line.sentence })
         .collect();
+    lines.extend(answers::sentence_with_evidence(assessment, finding));
     lines.extend(Evidence::of(context, finding).map(|evidence| format!("seen in {}", evidence.sentence())));
     for (word, text) in [("why", &finding.rule.why), ("fix", &finding.rule.fix.text)] {
         if !text.is_empty() {

@@ -14,16 +14,18 @@ use super::place::place;
 use super::tally::Tally;
 use super::text::zone_line;
 use super::{
-    Context, Key, LIVE_PLACES, days_until, entries, escape, history_sentence, is_open_failure, is_undetermined,
-    live_sentence, plural, seen_sentence,
+    Context, Key, LIVE_PLACES, answers, days_until, entries, escape, history_sentence, is_open_failure,
+    is_undetermined, live_sentence, plural, seen_sentence,
 };
 use crate::findings::{Assessment, Finding, Verdict, WaiverState};
-use crate::policy::{Rule, Severity};
+use crate::policy::{Check, Rule, Severity};
 
 /// What GitHub accepts is 1 MiB; the difference holds the closing lines.
 const LIMIT: usize = (1 << 20) - 16 * 1024;
 /// How many targets of one rule are listed.
 const ROWS: usize = 200;
+/// How many rules that await an answer are listed.
+const FORMS: usize = 20;
 /// The longest cell, in characters.
 const CELL: usize = 400;
 
@@ -47,6 +49,8 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
     let (ended, count) = ended(assessment);
     page.block(&ended, count)?;
     page.block(&not_checked(assessment, &tally), 0)?;
+    page.block(&awaiting(assessment), 0)?;
+    page.block(&answered(assessment, context), 0)?;
     page.block(&attention(assessment), 0)?;
     page.finish()
 }
@@ -206,6 +210,8 @@ fn row(assessment: &Assessment, context: &Context<'_>, finding: &Finding<'_>) ->
     if lines.len() > 5 {
         sentences.push(format!("… {}", plural(lines.len() - 5, "more reason")));
     }
+    let answer = answers::sentence_with_evidence(assessment, finding);
+    sentences.extend(answer.map(|sentence| escape::markdown(&escape::cut(&sentence, 2 * CELL))));
     sentences.extend(seen_sentence(assessment, finding).map(|sentence| escape::markdown(&sentence)));
     format!(
         "| {} | {} | {} |\n",
@@ -270,6 +276,65 @@ fn not_checked(assessment: &Assessment, tally: &Tally) -> String {
             reasons.targets,
             escape::markdown(&why)
         ));
+    }
+    out
+}
+
+/// What awaits an answer, with a form for it.
+fn awaiting(assessment: &Assessment) -> String {
+    let awaiting = answers::awaiting(assessment);
+    if awaiting.is_empty() {
+        return String::new();
+    }
+    let mut out = "\n### Awaiting an answer\n\n| Rule | Targets | Question |\n| --- | ---: | --- |\n".to_owned();
+    let mut form = "answers:\n".to_owned();
+    for question in awaiting.iter().take(FORMS) {
+        let Some(rule) = assessment.policy.rules.get(usize::from(question.rule)) else { continue };
+        let ask = match &rule.check {
+            Check::Manual(manual) => &manual.ask,
+            Check::Automatic(_) => &rule.title,
+        };
+        let stale = question.findings.iter().filter_map(|finding| answers::sentence(assessment, finding)).next();
+        let stale = stale.map(|sentence| format!("<br>{}", escape::markdown(&escape::cut(&sentence, CELL))));
+        out.push_str(&format!(
+            "| {} | {} | {}{} |\n",
+            escape::markdown(&rule.id),
+            question.findings.len(),
+            escape::markdown(&escape::cut(ask, CELL)),
+            stale.unwrap_or_default()
+        ));
+        form.push_str(&question.form(assessment));
+    }
+    if awaiting.len() > FORMS {
+        out.push_str(&format!("\n… {}.\n", plural(awaiting.len() - FORMS, "more rule")));
+    }
+    let lines: Vec<String> = form.lines().map(escape::code_line).collect();
+    let text = lines.join("\n");
+    let fence = escape::fence(&text);
+    out.push_str(&format!(
+        "\n<details><summary>Form for the answers</summary>\n\n{fence}\n{text}\n{fence}\n\n</details>\n"
+    ));
+    out
+}
+
+/// The register of answers, and what is wrong with them.
+fn answered(assessment: &Assessment, context: &Context<'_>) -> String {
+    let notes = assessment.answers.iter().filter_map(|note| answers::register_line(assessment, note));
+    let at = |span: Option<crate::diag::Span>| span.and_then(|span| place(context, span));
+    let problems = assessment.answer_problems.iter().map(|problem| {
+        let at = at(problem.span).map(|place| format!(" ({place})")).unwrap_or_default();
+        format!("{}: {}{at}", problem.level, problem.message)
+    });
+    let entries: Vec<String> = notes.chain(problems).collect();
+    if entries.is_empty() {
+        return String::new();
+    }
+    let mut out = "\n### Answers\n\n".to_owned();
+    for entry in entries.iter().take(ROWS) {
+        out.push_str(&format!("- {}\n", escape::markdown(&escape::cut(entry, CELL))));
+    }
+    if entries.len() > ROWS {
+        out.push_str(&format!("- … {} more\n", entries.len() - ROWS));
     }
     out
 }

@@ -5,6 +5,7 @@
 //! because an assessment may have millions of findings, and are deterministic: there is no clock here. What each format
 //! leaves out by design is stated in the first lines of its file.
 
+mod answers;
 mod csv;
 pub mod difference;
 pub mod dossier;

@@ -9,12 +9,17 @@ use serde::ser::{Serialize, Serializer};
 use super::explanation::{Line, explanation};
 use super::place::{Evidence, place};
 use super::{Context, days_until};
-use crate::diag::{Level, Place};
+use crate::diag::{Diagnostic, Level, Place};
 use crate::facts::{Cause, Coverage, Ignored, LiveCoverage, Proof, SourceRead, Target, View};
 use crate::findings::history::{Baseline, Ended, History, HistoryCounts};
-use crate::findings::{Assessment, Blame, BlameValue, Counts, FilledRecord, Finding, Verdict, WaiverState};
+use crate::findings::words::last_day;
+use crate::findings::{
+    AnswerState, Assessment, Blame, BlameValue, Counts, FilledRecord, Finding, Verdict, WaiverState,
+};
 use crate::policy::model::Bound;
-use crate::policy::{Check, Leaf, Literal, NotSelected, Operator, PackRef, Reference, Right, Rule, Severity, Waiver};
+use crate::policy::{
+    Answer, AnswerWord, Check, Leaf, Literal, NotSelected, Operator, PackRef, Reference, Right, Rule, Severity, Waiver,
+};
 
 /// Version of the documents. It changes when a reader of the old one would misread the new one.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -51,8 +56,8 @@ pub struct AssessmentDocument<Targets = Vec<TargetDocument>, Findings = Vec<Find
     pub rules: Vec<RuleDocument>,
     /// Every target with the verdict of every rule about it.
     pub targets: Targets,
-    /// Findings with the verdicts `fail`, `unknown`, `error` and `manual`, in order of targets and rules. The others are
-    /// in `targets`; the reasons for `not-checked` are in `not_checked`.
+    /// Findings with the verdicts `fail`, `unknown`, `error` and `manual`, and those that a person answered whatever the
+    /// verdict, in order of targets and rules. The others are in `targets`; the reasons for `not-checked` are in `not_checked`.
     pub findings: Findings,
     /// Rules that this run could not check for some targets, with the reasons.
     pub not_checked: Vec<NotCheckedDocument>,
@@ -60,6 +65,12 @@ pub struct AssessmentDocument<Targets = Vec<TargetDocument>, Findings = Vec<Find
     pub not_selected: Vec<NotSelected>,
     /// Waivers, with their state for each target.
     pub waivers: Vec<WaiverDocument>,
+    /// Answers to manual rules, with their state for each target.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<AnswerDocument>,
+    /// What is wrong with answers. An error keeps an answer from being used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub answer_problems: Vec<DiagnosticDocument>,
     /// What was read, and what was not.
     pub coverage: CoverageDocument,
 }
@@ -160,6 +171,12 @@ pub struct RuleDocument {
     /// What a person is asked, for manual rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ask: Option<String>,
+    /// What has to be shown with an answer, for manual rules.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub ask_evidence: Vec<String>,
+    /// For how many days an answer is good at most, for manual rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer_valid_days: Option<u32>,
     /// Where the requirement comes from.
     pub references: Vec<Reference>,
     /// Control identifiers by framework.
@@ -216,6 +233,12 @@ pub struct FindingDocument {
     /// A waiver for this finding that has expired, so that the finding counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expired_waiver: Option<String>,
+    /// What a person answered, when that gave the verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub answer: Option<GivenAnswerDocument>,
+    /// Id of the answer that the finding had and that counts no longer, so that the rule awaits another.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale_answer: Option<String>,
     /// How it stands to an earlier run, when one was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub history: Option<HistoryDocument>,
@@ -328,6 +351,94 @@ pub struct WaiverStateDocument {
     pub target: String,
     /// The state, with a number of days where it has one.
     pub state: WaiverState,
+}
+
+/// A person's answer, where it gave a verdict.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct GivenAnswerDocument {
+    /// Identifier; the answer is in `answers`.
+    pub id: String,
+    /// What was answered.
+    pub answer: AnswerWord,
+    /// Who answers.
+    pub by: String,
+    /// In which role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// When it was answered, as `YYYY-MM-DD`.
+    pub date: String,
+    /// Last day on which it holds, UTC, as `YYYY-MM-DD`: no longer than the rule allows.
+    pub valid_until: String,
+    /// Days from the assessment date to that day.
+    pub days_left: i64,
+    /// What was found, or why the rule does not apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Files that show it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<AnswerEvidenceDocument>,
+    /// Where more can be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+}
+
+/// A file that shows what an answer says.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct AnswerEvidenceDocument {
+    /// Path as the file of answers has it.
+    pub file: String,
+    /// SHA-256 of what is there, in hexadecimal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// Why the answer cannot rest on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// An answer as it was read.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct AnswerDocument {
+    /// Identifier.
+    pub id: String,
+    /// Exact rule id.
+    pub rule: String,
+    /// Exact target names.
+    pub targets: Vec<String>,
+    /// What was answered.
+    pub answer: AnswerWord,
+    /// Who answers.
+    pub by: String,
+    /// In which role.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<String>,
+    /// When it was answered, as `YYYY-MM-DD`.
+    pub date: String,
+    /// Last day on which it holds by its own words, as `YYYY-MM-DD`; missing when it leaves that to the rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub valid_until: Option<String>,
+    /// What was found, or why the rule does not apply.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Files that show it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<AnswerEvidenceDocument>,
+    /// Where more can be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<String>,
+    /// State for each target.
+    pub states: Vec<AnswerStateDocument>,
+    /// Where it stands in the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub place: Option<Place>,
+}
+
+/// State of an answer for one target.
+#[derive(Debug, serde::Serialize, JsonSchema)]
+pub struct AnswerStateDocument {
+    /// The target.
+    pub target: String,
+    /// The state, with a number of days where it has one.
+    pub state: AnswerState,
 }
 
 /// What a run looked at, and what it could not look at.
@@ -461,6 +572,8 @@ impl FindingDocument {
             record: finding.detail.and_then(|detail| detail.record.as_deref().cloned()),
             waiver: waiver(finding.detail.and_then(|detail| detail.waived)),
             expired_waiver: waiver(finding.detail.and_then(|detail| detail.expired_waiver)),
+            answer: assessment.answer(finding).map(|answer| GivenAnswerDocument::new(assessment, finding, answer)),
+            stale_answer: assessment.stale_answer(finding).map(|answer| answer.id.clone()),
             history: assessment.history.as_deref().map(|history| HistoryDocument::new(history, finding)),
         }
     }
@@ -525,6 +638,10 @@ impl RuleDocument {
     /// The document of a rule.
     pub(super) fn new(rule: &Rule) -> Self {
         let (rerated_from, rerated_because) = rule.rerated.clone().unzip();
+        let question = match &rule.check {
+            Check::Automatic(_) => None,
+            Check::Manual(question) => Some(question),
+        };
         RuleDocument {
             id: rule.id.clone(),
             title: rule.title.clone(),
@@ -534,10 +651,9 @@ impl RuleDocument {
             applies_to: rule.applies_to,
             why: rule.why.clone(),
             fix: rule.fix.text.clone(),
-            ask: match &rule.check {
-                Check::Automatic(_) => None,
-                Check::Manual(manual) => Some(manual.ask.clone()),
-            },
+            ask: question.map(|question| question.ask.clone()),
+            ask_evidence: question.map(|question| question.evidence.clone()).unwrap_or_default(),
+            answer_valid_days: question.map(|question| question.valid_days),
             references: rule.references.clone(),
             maps: rule.maps.clone(),
         }
@@ -565,6 +681,78 @@ impl WaiverDocument {
     }
 }
 
+impl GivenAnswerDocument {
+    fn new(assessment: &Assessment, finding: &Finding<'_>, answer: &Answer) -> Self {
+        let last = last_day(finding.rule, answer);
+        GivenAnswerDocument {
+            id: answer.id.clone(),
+            answer: answer.answer,
+            by: answer.by.clone(),
+            role: answer.role.clone(),
+            date: answer.date.to_string(),
+            valid_until: last.to_string(),
+            days_left: days_until(assessment, last),
+            note: answer.note.clone(),
+            evidence: AnswerEvidenceDocument::all(answer),
+            links: answer.links.clone(),
+        }
+    }
+}
+
+impl AnswerEvidenceDocument {
+    fn all(answer: &Answer) -> Vec<Self> {
+        let evidence = answer.evidence.iter().map(|item| AnswerEvidenceDocument {
+            file: item.file.clone(),
+            sha256: item.sha256.clone(),
+            problem: item.problem.clone(),
+        });
+        evidence.collect()
+    }
+}
+
+impl AnswerDocument {
+    /// The documents of all answers.
+    pub(super) fn all(assessment: &Assessment, context: &Context<'_>) -> Vec<Self> {
+        // The notes are in the order of the answers, and there may be many of both.
+        let mut notes = assessment.answers.iter().peekable();
+        let answers = (0u32..).zip(&assessment.policy.answers.answers).map(|(index, answer)| {
+            let mut states = Vec::new();
+            while let Some(note) = notes.next_if(|note| note.answer <= index) {
+                states.push(AnswerStateDocument { target: note.target.clone(), state: note.state });
+            }
+            AnswerDocument {
+                id: answer.id.clone(),
+                rule: answer.rule.clone(),
+                targets: answer.targets.clone(),
+                answer: answer.answer,
+                by: answer.by.clone(),
+                role: answer.role.clone(),
+                date: answer.date.to_string(),
+                valid_until: answer.until.map(|until| until.to_string()),
+                note: answer.note.clone(),
+                evidence: AnswerEvidenceDocument::all(answer),
+                links: answer.links.clone(),
+                states,
+                place: place(context, answer.span),
+            }
+        });
+        answers.collect()
+    }
+}
+
+impl DiagnosticDocument {
+    /// The document of a message.
+    pub(super) fn new(context: &Context<'_>, item: &Diagnostic) -> Self {
+        DiagnosticDocument {
+            level: item.level,
+            code: item.code,
+            message: item.message.clone(),
+            help: item.help.clone(),
+            place: item.span.and_then(|span| place(context, span)),
+        }
+    }
+}
+
 impl CoverageDocument {
     /// The document of a coverage statement.
     pub(super) fn new(context: &Context<'_>, coverage: &Coverage) -> Self {
@@ -581,17 +769,7 @@ impl CoverageDocument {
                     place: at(item.span),
                 })
                 .collect(),
-            diagnostics: coverage
-                .diagnostics
-                .iter()
-                .map(|item| DiagnosticDocument {
-                    level: item.level,
-                    code: item.code,
-                    message: item.message.clone(),
-                    help: item.help.clone(),
-                    place: at(item.span),
-                })
-                .collect(),
+            diagnostics: coverage.diagnostics.iter().map(|item| DiagnosticDocument::new(context, item)).collect(),
             live: coverage.live.as_deref().cloned(),
         }
     }

@@ -14,8 +14,9 @@
 //! enough information to determine. To leave it out would make the rest look complete. What does not apply is neither, so
 //! nothing is determined. No verdict is drawn together for a control: that would be a decision.
 //!
-//! A waiver is a risk with an approved deviation; the finding it covers stays not satisfied. There is no clock: every time is
-//! midnight (UTC) of the assessment date. The back matter lists each file that was read, and each piece of evidence that an observation
+//! A waiver is a risk with an approved deviation; the finding it covers stays not satisfied. A person who
+//! answers a manual rule is a party and the origin of the observation, which then is of the day of the answer. There is no clock: every
+//! other time is midnight (UTC) of the assessment date. The back matter lists each file that was read, and each piece of evidence that an observation
 //! rests on, with its SHA-256. Evidence is named by its hash (RFC 6920), because a report does not know where it is kept.
 
 mod controls;
@@ -27,9 +28,9 @@ use std::io::{self, Write};
 
 use document::{
     Activities, Activity, Actor, AssessmentResults, Assets, BackMatter, Component, Definitions, Determination,
-    Document, FindingItem, ImportAp, InventoryItem, Markup, Metadata, ObjectiveStatus, Observation, Origin, Platform,
-    Property, RelatedObservation, RelatedRisk, RelevantEvidence, Risk, RiskEntry, RiskLog, RunResult, State, Subject,
-    Uses,
+    Document, FindingItem, ImportAp, InventoryItem, Markup, Metadata, ObjectiveStatus, Observation, Origin, Party,
+    Plain, Platform, Property, RelatedObservation, RelatedRisk, RelevantEvidence, Risk, RiskEntry, RiskLog, RunResult,
+    State, Subject, Uses,
 };
 use resources::Resources;
 
@@ -39,9 +40,10 @@ use super::model::Lazy;
 use super::place::{Evidence, place};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, entries, escape, live_sentence, plural};
-use crate::findings::{AssessedTarget, Assessment, Finding, Verdict};
-use crate::policy::{Check, Rule, Waiver};
+use super::{Context, Key, answers, entries, escape, live_sentence, plural};
+use crate::findings::words::last_day;
+use crate::findings::{AnswerState, AssessedTarget, Assessment, Finding, Verdict};
+use crate::policy::{Answer, Check, Rule, Waiver};
 
 /// The version of OSCAL that the document is written in.
 const OSCAL_VERSION: &str = "1.2.2";
@@ -129,11 +131,29 @@ impl Writer<'_> {
                 Property::new("tool-version", self.context.version),
                 Property::new("profile", &self.assessment.policy.profile),
             ],
+            parties: self.parties(),
             remarks: Markup::new(
-                "Every time in this document is midnight (UTC) of the date for which was judged, not the time of an observation. \
+                "Every time in this document is midnight (UTC) of the date for which was judged, not the time of an observation, but \
+                 those of the answers of persons. \
                  UUIDs follow from content.",
             ),
         }
+    }
+
+    /// Everybody whose answer gave a verdict.
+    fn parties(&self) -> Vec<Party> {
+        let mut parties = BTreeMap::new();
+        for note in &self.assessment.answers {
+            if !matches!(note.state, AnswerState::InForce(_) | AnswerState::Expiring(_)) {
+                continue;
+            }
+            let Some(answer) = self.assessment.policy.answers.answers.get(note.answer as usize) else { continue };
+            let role = answer.role.as_deref().unwrap_or("no role is stated");
+            let uuid = party_uuid(answer);
+            let (name, remarks) = (Plain::new(&answer.by), Markup::new(&format!("Answers manual rules: {role}.")));
+            parties.entry(uuid.clone()).or_insert(Party { uuid, kind: "person", name, remarks });
+        }
+        parties.into_values().collect()
     }
 
     /// The rules, as activities that support controls.
@@ -215,8 +235,17 @@ impl Writer<'_> {
         Origin { actors: [Actor { kind: "tool", actor_uuid: self.tool.clone() }] }
     }
 
+    /// Who says so: mailvet, or the person who answered.
+    fn origin_of(&self, finding: &Finding<'_>) -> Origin {
+        match self.assessment.answer(finding) {
+            Some(answer) => Origin { actors: [Actor { kind: "party", actor_uuid: party_uuid(answer) }] },
+            None => self.origin(),
+        }
+    }
+
     fn observation(&self, key: Key, finding: &Finding<'_>) -> Observation {
         let target = &finding.target.name;
+        let answer = self.assessment.answer(finding);
         Observation {
             uuid: observation_uuid(finding),
             title: Markup::new(&format!("{} of {} {target}", finding.rule.id, finding.target.kind)),
@@ -224,14 +253,15 @@ impl Writer<'_> {
             props: vec![Property::new("verdict", finding.verdict.as_str())],
             methods: self.methods(finding),
             types: ["control-objective"],
-            origins: [self.origin()],
+            origins: [self.origin_of(finding)],
             subjects: [Subject {
                 subject_uuid: target_uuid(finding.target),
                 kind: "inventory-item",
                 title: Markup::new(target),
             }],
             relevant_evidence: self.relevant_evidence(finding),
-            collected: self.time.clone(),
+            collected: answer.map_or(self.time.clone(), |answer| format!("{}T00:00:00Z", answer.date)),
+            expires: answer.map(|answer| format!("{}T23:59:59Z", last_day(finding.rule, answer))),
         }
     }
 
@@ -246,6 +276,7 @@ impl Writer<'_> {
             (Verdict::Manual, Check::Manual(manual)) => vec![format!("awaits an answer: {}", manual.ask)],
             _ => Vec::new(),
         };
+        sentences.extend(answers::sentence_with_evidence(self.assessment, finding));
         let line = |line: super::explanation::Line<'_>| {
             if line.also { format!("also: {}", line.sentence) } else { line.sentence }
         };
@@ -262,6 +293,7 @@ impl Writer<'_> {
     fn methods(&self, finding: &Finding<'_>) -> Vec<&'static str> {
         match finding.verdict {
             Verdict::Manual => return vec!["INTERVIEW"],
+            _ if self.assessment.answer(finding).is_some() => return vec!["INTERVIEW"],
             // Nothing was done.
             Verdict::NotChecked => return vec!["UNKNOWN"],
             _ => {}
@@ -284,6 +316,13 @@ impl Writer<'_> {
 
     fn relevant_evidence(&self, finding: &Finding<'_>) -> Vec<RelevantEvidence> {
         let mut pieces: BTreeMap<String, RelevantEvidence> = BTreeMap::new();
+        let shown = self.assessment.answer(finding).into_iter().flat_map(|answer| &answer.evidence);
+        for item in shown.take(PIECES) {
+            let Some(resource) = resources::shown_uuid(item) else { continue };
+            let description = Markup::new(&format!("shown with the answer: {}", item.file));
+            let piece = RelevantEvidence { href: format!("#{resource}"), description };
+            pieces.entry(item.path.clone()).or_insert(piece);
+        }
         for span in resources::spans(finding) {
             if pieces.len() >= PIECES {
                 break;
@@ -314,7 +353,7 @@ impl Writer<'_> {
                 Property::new("waived", waived),
                 Property::new("fingerprint", &finding.fingerprint()),
             ],
-            origins: [self.origin()],
+            origins: [self.origin_of(finding)],
             target: ObjectiveStatus {
                 kind: "objective-id",
                 target_id: controls::objective(finding.rule),
@@ -445,6 +484,11 @@ fn inventory_item(target: &AssessedTarget) -> InventoryItem {
 
 fn target_uuid(target: &AssessedTarget) -> String {
     uuid(&[b"target", target.kind.as_str().as_bytes(), target.name.as_bytes()])
+}
+
+/// Identifier of a person, by name and role.
+fn party_uuid(answer: &Answer) -> String {
+    uuid(&[b"party", answer.by.as_bytes(), answer.role.as_deref().unwrap_or_default().as_bytes()])
 }
 
 fn observation_uuid(finding: &Finding<'_>) -> String {

@@ -19,9 +19,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use document::{
-    Artifact, ArtifactLocation, AutomationDetails, Driver, Fingerprints, Invocation, LevelWord, Location, Log,
-    LogicalLocation, Message, PhysicalLocation, Region, ResultProperties, Results, Run, RunProperties, SarifResult,
-    Suppression, SuppressionProperties, Tool, UriBase, UriBases,
+    AnswerEvidenceProperties, AnswerProperties, Artifact, ArtifactLocation, AutomationDetails, Driver, Fingerprints,
+    Invocation, LevelWord, Location, Log, LogicalLocation, Message, PhysicalLocation, Region, ResultProperties,
+    Results, Run, RunProperties, SarifResult, Suppression, SuppressionProperties, Tool, UriBase, UriBases,
 };
 
 use super::explanation::explanation;
@@ -29,11 +29,12 @@ use super::model::Lazy;
 use super::place::{Evidence, Located, home, home_file, located, relative};
 use super::tally::Tally;
 use super::text::zone_line;
-use super::{Context, Key, Worst, entries, escape, identity, is_notable, is_reported, plural, worst};
+use super::{Context, Key, Worst, answers, entries, escape, identity, is_notable, is_reported, plural, worst};
 use crate::facts::Target;
 use crate::findings::history::{Baseline, Ended, History};
+use crate::findings::words::last_day;
 use crate::findings::{Assessment, Finding, Verdict};
-use crate::policy::Severity;
+use crate::policy::{Answer, Severity};
 
 /// Which reader the log is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -276,6 +277,7 @@ impl<'a> Writer<'a> {
                 first_seen: record.map(|record| record.first_seen.to_string()),
                 last_seen: record.map(|record| record.last_seen.to_string()),
                 regressed: record.map(|record| record.regressed),
+                answer: self.assessment.answer(finding).filter(|_| full).map(|answer| answered(finding, answer)),
             },
         }
     }
@@ -306,6 +308,7 @@ impl<'a> Writer<'a> {
                 first_seen: None,
                 last_seen: None,
                 regressed: None,
+                answer: None,
             },
         }
     }
@@ -360,6 +363,7 @@ impl<'a> Writer<'a> {
                 first_seen: item.first_seen.map(|date| date.to_string()),
                 last_seen: item.last_seen.map(|date| date.to_string()),
                 regressed: None,
+                answer: None,
             },
         }
     }
@@ -408,6 +412,9 @@ impl<'a> Writer<'a> {
         }];
         if !others.is_empty() {
             parts.push(self.others(others));
+        }
+        if let Some(sentence) = answers::sentence(self.assessment, finding) {
+            parts.push(format!("{}.", escape::cut(&sentence, 400)));
         }
         for line in explanation(finding).iter().take(10) {
             let sentence = escape::cut(&line.sentence, 300);
@@ -461,6 +468,25 @@ impl<'a> Writer<'a> {
                 ticket: waiver.ticket.clone(),
             },
         }]
+    }
+}
+
+/// Who says so, when, until when it holds, and on what it rests.
+fn answered(finding: &Finding<'_>, answer: &Answer) -> AnswerProperties {
+    let visible = |text: &str| crate::diag::visible(text).into_owned();
+    let evidence = answer
+        .evidence
+        .iter()
+        .filter_map(|item| Some(AnswerEvidenceProperties { file: visible(&item.file), sha256: item.sha256.clone()? }));
+    AnswerProperties {
+        id: visible(&answer.id),
+        by: visible(&answer.by),
+        role: answer.role.as_deref().map(visible),
+        date: answer.date.to_string(),
+        valid_until: last_day(finding.rule, answer).to_string(),
+        note: answer.note.as_deref().map(visible),
+        evidence: evidence.collect(),
+        links: answer.links.iter().map(|link| visible(link)).collect(),
     }
 }
 

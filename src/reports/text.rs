@@ -20,7 +20,7 @@ use super::explanation::{Line, explanation};
 use super::place::place;
 use super::tally::Tally;
 use super::{
-    Context, Key, Worst, days_until, history_sentence, is_notable, is_open_failure, is_undetermined, plural,
+    Context, Key, Worst, answers, days_until, history_sentence, is_notable, is_open_failure, is_undetermined, plural,
     seen_sentence, worst,
 };
 use crate::diag::Span;
@@ -29,6 +29,9 @@ use crate::policy::Check;
 
 /// How many lines of an explanation are printed; an `every` over a long list can fail for hundreds of elements.
 const LINES: usize = 5;
+
+/// For how many rules a form to answer is printed.
+const FORMS: usize = 5;
 
 pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut dyn Write) -> io::Result<()> {
     let tally = Tally::of(assessment);
@@ -44,6 +47,7 @@ pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut d
         report.passed()?;
         report.ended()?;
     }
+    report.answer_register()?;
     report.waiver_register()?;
     report.coverage()?;
     report.summary(&tally)
@@ -125,15 +129,45 @@ impl<'a> Report<'a> {
             return Ok(());
         }
         self.page.heading(&format!("Awaiting an answer ({})", tally.counts.manual))?;
-        for (index, targets) in &tally.manual {
-            let Some(rule) = self.assessment.policy.rules.get(*index as usize) else { continue };
-            let ask = match &rule.check {
-                Check::Manual(manual) => manual.ask.as_str(),
-                Check::Automatic(_) => rule.title.as_str(),
+        let awaiting = answers::awaiting(self.assessment);
+        for question in &awaiting {
+            let Some(rule) = self.assessment.policy.rules.get(usize::from(question.rule)) else { continue };
+            let targets = plural(question.findings.len(), "target");
+            let (ask, show) = match &rule.check {
+                Check::Manual(manual) => (manual.ask.as_str(), manual.evidence.join(", ")),
+                Check::Automatic(_) => (rule.title.as_str(), String::new()),
             };
-            self.page.wrapped("  ", "    ", &format!("{}  {}  {ask}", rule.id, plural(*targets, "target")))?;
+            self.page.wrapped("  ", "    ", &format!("{}  {targets}  {ask}", rule.id))?;
+            if !show.is_empty() {
+                self.page.wrapped("    to show  ", "             ", &show)?;
+            }
+            for finding in &question.findings {
+                if let Some(sentence) = answers::sentence(self.assessment, finding) {
+                    self.page.wrapped("    ", "      ", &format!("{}: {sentence}", finding.target.name))?;
+                }
+            }
         }
+        self.forms(&awaiting)?;
         self.page.blank()
+    }
+
+    /// A file of answers to fill in.
+    fn forms(&mut self, awaiting: &[answers::Awaiting<'_>]) -> io::Result<()> {
+        let how = "To answer, fill this in and save it as a file that the inventory names under `answers:`, or give it with \
+                   --answers:";
+        self.page.wrapped("  ", "  ", how)?;
+        self.page.line("    answers:")?;
+        for question in awaiting.iter().take(FORMS) {
+            for line in question.form(self.assessment).lines() {
+                self.page.line(&format!("    {line}"))?;
+            }
+        }
+        match awaiting.len().saturating_sub(FORMS) {
+            0 => Ok(()),
+            more => self
+                .page
+                .line(&format!("  … and {}; `mailvet explain RULE` prints its form", plural(more, "more rule"))),
+        }
     }
 
     fn not_checked(&mut self, tally: &Tally) -> io::Result<()> {
@@ -212,6 +246,7 @@ impl<'a> Report<'a> {
     fn finding(&mut self, finding: &Finding<'a>) -> io::Result<()> {
         self.head(finding)?;
         self.reasons(finding)?;
+        self.answered(finding)?;
         if !finding.rule.why.is_empty() {
             self.page.wrapped("  why  ", "       ", &finding.rule.why)?;
         }
@@ -219,6 +254,14 @@ impl<'a> Report<'a> {
         self.also(finding)?;
         self.seen(finding)?;
         self.waiver_state(finding)
+    }
+
+    /// What a person answered, and what shows it.
+    fn answered(&mut self, finding: &Finding<'a>) -> io::Result<()> {
+        let Some(sentence) = answers::sentence(self.assessment, finding) else { return Ok(()) };
+        self.page.wrapped("  ", "  ", &sentence)?;
+        let shown = self.assessment.answer(finding).map(answers::shown).unwrap_or_default();
+        shown.iter().take(LINES).try_for_each(|item| self.page.wrapped("  shown by  ", "            ", item))
     }
 
     fn seen(&mut self, finding: &Finding<'a>) -> io::Result<()> {

@@ -34,7 +34,18 @@ fn every_schema_is_printed() {
     let names: Vec<&str> = list.lines().map(|line| line.split(' ').next().unwrap()).collect();
     assert_eq!(
         names,
-        ["inventory", "pack", "profile", "waivers", "facts", "snapshot", "assessment", "difference", "catalogue"]
+        [
+            "inventory",
+            "pack",
+            "profile",
+            "waivers",
+            "answers",
+            "facts",
+            "snapshot",
+            "assessment",
+            "difference",
+            "catalogue"
+        ]
     );
     for name in names {
         let run = folder.run(&["schema", name]).exits(0);

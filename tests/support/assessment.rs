@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use mailvet::diag::{Diagnostic, FileId, Files, Span};
 use mailvet::facts::{Catalogue, Cause, Coverage, Ignored, NotEvaluated, Proof, SourceRead, Target};
 use mailvet::findings::{
-    AssessedTarget, Assessment, Blame, BlameValue, Detail, FilledRecord, Verdict, WaiverNote, WaiverState,
+    AnswerNote, AnswerState, AssessedTarget, Assessment, Blame, BlameValue, Detail, FilledRecord, Verdict, WaiverNote,
+    WaiverState,
 };
 use mailvet::policy::{
-    Check, Condition, Fix, IfAbsent, Leaf, LeafId, Literal, Manual, NotSelected, Operator, PackRef, Policy, Reference,
-    Right, Rule, RuleIndex, Severity, Waiver,
+    Answer, AnswerEvidence, AnswerWord, Check, Condition, Fix, IfAbsent, Leaf, LeafId, Literal, LoadedAnswers, Manual,
+    NotSelected, Operator, PackRef, Policy, Reference, Right, Rule, RuleIndex, Severity, Waiver,
 };
 
 /// The zone file of [`sample`].
@@ -66,6 +67,8 @@ pub(crate) fn detail(rule: u16, blame: Vec<Blame>) -> Detail {
         also: Box::new([]),
         waived: None,
         expired_waiver: None,
+        answer: None,
+        stale_answer: None,
         record: None,
     }
 }
@@ -164,6 +167,7 @@ pub(crate) fn sample() -> (Files, Assessment) {
             waiver("W-2", "spoofing/dmarc-not-enforced", "a.example.org", (2026, 10, 31)),
             waiver("W-3", "spoofing/gone", "b.example.org", (2027, 1, 31)),
         ],
+        answers: LoadedAnswers::default(),
     };
     let coverage = Coverage {
         sources: vec![SourceRead {
@@ -187,7 +191,57 @@ pub(crate) fn sample() -> (Files, Assessment) {
         WaiverNote { waiver: 2, target: "b.example.org".into(), state: WaiverState::Unused },
     ];
     let as_of = jiff::civil::date(2026, 11, 21);
-    (files, Assessment { policy, as_of, targets, coverage, waivers, base: None, history: None })
+    let (answers, answer_problems, base, history) = (Vec::new(), Vec::new(), None, None);
+    (files, Assessment { policy, as_of, targets, coverage, waivers, answers, answer_problems, base, history })
+}
+
+/// The sample with a question that a person answered, one whose answer lost its evidence, and an answer that nobody asked for.
+#[allow(dead_code)]
+pub(crate) fn answered() -> (Files, Assessment) {
+    let (mut files, mut assessment) = sample();
+    let file = files.add("answers.yaml", "answers: []\n");
+    let answer = |id: &str, answer, problem: Option<&str>| Answer {
+        id: id.into(),
+        rule: "operations/no-owner".into(),
+        targets: vec!["a.example.org".into()],
+        answer,
+        by: "Anna Smith".into(),
+        role: Some("mail operations".into()),
+        date: jiff::civil::date(2026, 6, 12),
+        until: None,
+        note: Some("the owner is the mail team".into()),
+        evidence: vec![AnswerEvidence {
+            file: "minutes.txt".into(),
+            path: "minutes.txt".into(),
+            sha256: Some("ab".repeat(32)),
+            problem: problem.map(Into::into),
+        }],
+        links: vec!["https://tickets.example.org/1".into()],
+        span: Span::new(file, 0, 7),
+    };
+    let fail = answer("A-1", AnswerWord::Fail, None);
+    let stale = answer("A-2", AnswerWord::Pass, Some("it is not there"));
+    let pass = answer("A-3", AnswerWord::Pass, None);
+    assessment.policy.answers.answers = vec![fail, stale, pass];
+    for (index, verdict, answer, stale_answer) in
+        [(0, Verdict::Fail, Some(0), None), (1, Verdict::Manual, None, Some(1)), (2, Verdict::Pass, Some(2), None)]
+    {
+        let target = &mut assessment.targets[index];
+        target.verdicts[0] = Some(verdict);
+        let mut details = target.details.to_vec();
+        details.insert(0, Detail { answer, stale_answer, ..detail(0, Vec::new()) });
+        target.details = details.into();
+    }
+    let note = |answer, target: &str, state| AnswerNote { answer, target: target.into(), state };
+    assessment.answers = vec![
+        note(0, "a.example.org", AnswerState::InForce(203)),
+        note(1, "example.org", AnswerState::Unsupported),
+        note(2, "parked.example.org", AnswerState::Expiring(3)),
+        note(2, "gone.example.org", AnswerState::Unused),
+    ];
+    let problem = Diagnostic::error("answer-evidence", "the answer cannot rest on `minutes.txt`: it is not there");
+    assessment.answer_problems = vec![problem.at(Span::new(file, 0, 7))];
+    (files, assessment)
 }
 
 /// The same outcome many times over: `count` targets that each fail one rule of each severity in turn.

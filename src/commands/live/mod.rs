@@ -210,7 +210,9 @@ impl Run {
     /// Looks at everything, and completes the snapshot.
     fn collect(self, quiet: bool) -> anyhow::Result<Done> {
         let date = self.date()?;
-        let answers = self.setup.inventory.as_ref().filter(|_| self.keep.is_some()).map(input::answers).transpose()?;
+        // A run that judges keeps the answers with its rules.
+        let only_collects = self.keep.is_some() && self.judge.is_none();
+        let answers = self.setup.inventory.as_ref().filter(|_| only_collects).map(input::answers).transpose()?;
         let runtime = runtime()?;
         let job = run::Job {
             plan: self.plan,

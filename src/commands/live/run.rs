@@ -24,7 +24,7 @@ use crate::commands::store::Store;
 use crate::diag::{FileId, Files, Level, Span};
 use crate::engine;
 use crate::facts::stored::{SnapshotLine, StoredCoverage, StoredMessage, StoredTarget, line};
-use crate::facts::{Artefact, Cause, LiveCoverage, LiveMessage, Method, NotReached, Recorder, TargetFacts};
+use crate::facts::{Artefact, Cause, LiveCoverage, LiveMessage, Method, NotReached, Recorder, Target, TargetFacts};
 use crate::findings::AssessedTarget;
 use crate::inventory::Inventory;
 use crate::mail::Name;
@@ -54,6 +54,8 @@ pub(super) struct Job {
 #[derive(Default)]
 pub(super) struct Kept {
     names: BTreeSet<String>,
+    /// Whether the organisation is among them. Its name may be that of a domain.
+    organisation: bool,
     targets: Vec<AssessedTarget>,
     gallery: Gallery,
     exchangers: Vec<Exchanger>,
@@ -76,14 +78,16 @@ impl Kept {
                 self.counts.services += 1;
                 self.counts.unreachable += u64::from(facts.reached.observed.present().is_none());
             }
-            TargetFacts::Organisation(_) => {}
+            TargetFacts::Organisation(_) => self.organisation = true,
         }
         if let Some(judge) = judge {
             let judged = judge.assess(&name, anchor, &facts);
             judge.part(&name, &facts).into_iter().for_each(|part| self.gallery.add(part, &judged));
             self.targets.push(judged);
         }
-        self.names.insert(name);
+        if facts.kind() != Target::Organisation {
+            self.names.insert(name);
+        }
     }
 }
 
@@ -145,6 +149,7 @@ pub(super) async fn collect(
         code: LiveMessage::ResolverRewrites,
         message,
     }));
+    hub.organisation()?;
     hub.domains().await?;
     hub.hosts().await?;
     Ok(hub.end())
@@ -337,6 +342,8 @@ struct Hub {
     defect: bool,
     /// Names of targets that need not be looked at again.
     kept: BTreeSet<String>,
+    /// Whether the organisation is done with.
+    organisation: bool,
 }
 
 impl Hub {
@@ -357,10 +364,25 @@ impl Hub {
             gallery: kept.gallery,
             exchangers: kept.exchangers,
             kept: kept.names,
+            organisation: kept.organisation,
             live,
             messages: Vec::new(),
             pending: BTreeSet::new(),
             defect: false,
+        }
+    }
+
+    /// Notes the organisation, where the run is about the whole inventory: nothing is looked up for it.
+    fn organisation(&mut self) -> io::Result<()> {
+        let run = Arc::clone(&self.run);
+        let inventory = run.job.inventory.as_ref().filter(|_| run.job.plan.whole_inventory && !self.organisation);
+        let Some(named) = inventory.and_then(|inventory| inventory.organisation.as_ref()) else { return Ok(()) };
+        let facts = TargetFacts::Organisation(Box::new(collectors::organisation(named)));
+        self.targets.extend(run.job.judge.as_ref().map(|judge| judge.assess(&named.name, None, &facts)));
+        let stored = StoredTarget { name: named.name.clone(), anchor: None, facts };
+        match self.store.as_mut() {
+            Some(store) => store.target_with_files(line(&SnapshotLine::Target(stored))?, &run.recorder),
+            None => Ok(()),
         }
     }
 

@@ -75,6 +75,8 @@ pub(super) struct Control<'a> {
     pub(super) results: [ControlResult; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) waiver_data: Option<Waiver>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) attestation_data: Option<Attestation>,
 }
 
 #[derive(Serialize)]
@@ -123,6 +125,17 @@ pub(super) struct ControlResult {
     pub(super) message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) skip_message: Option<String>,
+}
+
+/// A person's answer. The schema knows `passed` and `failed` only.
+#[derive(Serialize)]
+pub(super) struct Attestation {
+    pub(super) control_id: String,
+    pub(super) explanation: String,
+    pub(super) frequency: String,
+    pub(super) status: &'static str,
+    pub(super) updated: String,
+    pub(super) updated_by: String,
 }
 
 #[derive(Serialize)]

@@ -95,6 +95,18 @@ pub(super) struct Metadata {
     pub(super) version: String,
     pub(super) oscal_version: &'static str,
     pub(super) props: Vec<Property>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) parties: Vec<Party>,
+    pub(super) remarks: Markup,
+}
+
+/// A person who answered.
+#[derive(Serialize)]
+pub(super) struct Party {
+    pub(super) uuid: String,
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) name: Plain,
     pub(super) remarks: Markup,
 }
 
@@ -242,6 +254,8 @@ pub(super) struct Observation {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) relevant_evidence: Vec<RelevantEvidence>,
     pub(super) collected: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires: Option<String>,
 }
 
 #[derive(Serialize)]

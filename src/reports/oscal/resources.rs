@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 use super::document::{Hash, Markup, Property, Resource, ResourceLink};
 use crate::diag::{FileId, Span};
 use crate::findings::{Assessment, Finding};
+use crate::policy::AnswerEvidence;
 use crate::reports::identity::uuid;
 use crate::reports::place::relative;
 use crate::reports::{Context, escape};
@@ -18,6 +19,8 @@ pub(super) struct Resources<'a> {
     profile: String,
     /// UUID by file. A file that was read twice is one resource.
     files: BTreeMap<FileId, String>,
+    /// Files that answers rest on, by path and digest.
+    shown: BTreeMap<Entry, &'a AnswerEvidence>,
     /// Sorted by path and digest, so that the order in which files were read does not show.
     entries: BTreeMap<Entry, FileId>,
 }
@@ -33,6 +36,15 @@ impl Entry {
     fn uuid(&self) -> String {
         uuid(&[b"resource", self.path.as_bytes(), self.sha256.as_bytes()])
     }
+}
+
+/// UUID of a file that an answer rests on.
+pub(super) fn shown_uuid(item: &AnswerEvidence) -> Option<String> {
+    Some(shown_entry(item)?.uuid())
+}
+
+fn shown_entry(item: &AnswerEvidence) -> Option<Entry> {
+    Some(Entry { path: item.path.clone(), sha256: item.sha256.clone()? })
 }
 
 /// The places a finding rests on: those of its facts, else that of its target.
@@ -59,7 +71,12 @@ impl<'a> Resources<'a> {
         let policy = &assessment.policy;
         let mut parts: Vec<&[u8]> = vec![b"profile", policy.profile.as_bytes()];
         parts.extend(policy.packs.iter().map(|pack| pack.sha256.as_bytes()));
-        Resources { assessment, context, profile: uuid(&parts), files, entries }
+        let rested_on = assessment.findings().filter_map(|finding| assessment.answer(&finding));
+        let shown = rested_on.flat_map(|answer| &answer.evidence);
+        let shown = shown.filter_map(|item| Some((shown_entry(item)?, item)));
+        // A file that the run read as well is one resource.
+        let shown = shown.filter(|(entry, _)| !entries.contains_key(entry)).collect();
+        Resources { assessment, context, profile: uuid(&parts), files, shown, entries }
     }
 
     /// UUID of the profile.
@@ -74,7 +91,9 @@ impl<'a> Resources<'a> {
 
     /// All resources, one by one.
     pub(super) fn documents(&self) -> impl Iterator<Item = Resource> {
-        std::iter::once(self.profile_document()).chain(self.entries.iter().map(|(entry, id)| self.document(*id, entry)))
+        let read = self.entries.iter().map(|(entry, id)| self.document(*id, entry));
+        let shown = self.shown.iter().map(|(entry, item)| self.shown_document(item, entry));
+        std::iter::once(self.profile_document()).chain(read).chain(shown)
     }
 
     fn profile_document(&self) -> Resource {
@@ -89,6 +108,18 @@ impl<'a> Resources<'a> {
             description: Markup::new("The rules that were assessed, by pack with its digest."),
             props: packs.collect(),
             rlinks: Vec::new(),
+        }
+    }
+
+    fn shown_document(&self, item: &AnswerEvidence, entry: &Entry) -> Resource {
+        let path = relative(self.context, &item.path).map(|path| escape::uri_path(&path));
+        let href = path.unwrap_or_else(|| named_by_hash(&entry.sha256));
+        Resource {
+            uuid: entry.uuid(),
+            title: Markup::new(&item.path),
+            description: Markup::new("A file that an answer of a person rests on."),
+            props: Vec::new(),
+            rlinks: vec![ResourceLink { href, hashes: [Hash { algorithm: "SHA-256", value: entry.sha256.clone() }] }],
         }
     }
 

@@ -323,6 +323,32 @@ pub(super) struct ResultProperties {
     pub(super) last_seen: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) regressed: Option<bool>,
+    /// What a person answered, where the rule asks one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) answer: Option<AnswerProperties>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AnswerProperties {
+    pub(super) id: String,
+    pub(super) by: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) role: Option<String>,
+    pub(super) date: String,
+    pub(super) valid_until: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) note: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) evidence: Vec<AnswerEvidenceProperties>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) links: Vec<String>,
+}
+
+#[derive(Serialize)]
+pub(super) struct AnswerEvidenceProperties {
+    pub(super) file: String,
+    pub(super) sha256: String,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature is serde's")]

@@ -1,11 +1,11 @@
-//! The waiver register and the coverage statement of the text report. Long lists are cut with a count unless the context
+//! The registers of answers and waivers, and the coverage statement of the text report. Long lists are cut with a count unless the context
 //! asks for everything.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use super::super::place::place;
-use super::super::{LIVE_PLACES, live_sentence, plural};
+use super::super::{LIVE_PLACES, answers, live_sentence, plural};
 use super::Report;
 use crate::diag::Level;
 use crate::facts::LiveCoverage;
@@ -15,6 +15,24 @@ use crate::findings::WaiverState;
 const ENTRIES: usize = 20;
 
 impl Report<'_> {
+    /// What people answered, and what became of it.
+    pub(super) fn answer_register(&mut self) -> io::Result<()> {
+        let assessment = self.assessment;
+        let (count, problems) = (assessment.policy.answers.answers.len(), &assessment.answer_problems);
+        if count == 0 && problems.is_empty() {
+            return Ok(());
+        }
+        self.page.heading(&format!("Answers ({count})"))?;
+        let lines = assessment.answers.iter().filter_map(|note| answers::register_line(assessment, note));
+        self.entries(&lines.collect::<Vec<_>>())?;
+        let problems: Vec<String> = problems
+            .iter()
+            .map(|item| format!("{}[{}]  {}{}", item.level, item.code, item.message, self.at(item.span)))
+            .collect();
+        self.list("message about the answers", "messages about the answers", &problems)?;
+        self.page.blank()
+    }
+
     pub(super) fn waiver_register(&mut self) -> io::Result<()> {
         let assessment = self.assessment;
         let mut entries = Vec::new();

@@ -25,12 +25,15 @@ use crate::reports::dossier::Origin;
 use crate::reports::{self, Audience, Dossier, Format};
 
 /// The results that a bundle holds, by the files that hold them.
-const RESULTS: [(Format, &str); 6] = [
+const RESULTS: [(Format, &str); 9] = [
     (Format::Json, "data/results.json"),
     (Format::Jsonl, "data/results.jsonl"),
     (Format::Sarif, "data/results.sarif"),
     (Format::Markdown, "data/results.md"),
     (Format::Junit, "data/results.junit.xml"),
+    (Format::Csv, "data/results.csv"),
+    (Format::Oscal, "data/results.oscal.json"),
+    (Format::Hdf, "data/results.hdf.json"),
     (Format::Html, "data/report.html"),
 ];
 

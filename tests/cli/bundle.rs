@@ -357,6 +357,9 @@ fn a_bundle_holds_what_the_run_read_used_and_said() {
         "data/results.sarif",
         "data/results.md",
         "data/results.junit.xml",
+        "data/results.csv",
+        "data/results.oscal.json",
+        "data/results.hdf.json",
         "data/report.html",
     ] {
         assert!(all.iter().any(|known| known == name), "{name} is missing in {all:#?}");

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 
 use super::input::{PackSource, PolicySources, Source};
 use super::stored::{previous, stored_input};
-use super::{check, exit, input, keep, output};
+use super::{check, exit, input, keep, output, rebuild};
 use crate::bundle::Opened;
 use crate::bundle::record::{Judged, Stored};
 use crate::cli::EvaluateArgs;
@@ -26,6 +26,7 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
     let mut stored = stored_input(&args.snapshot)?;
     // The files come first, because spans in the facts name them by their ids; those of the policy come after them.
     let mut files = std::mem::take(&mut stored.files);
+    let unlike = args.from_raw && rebuild::from_raw(&mut stored, &mut files, args.report.quiet)?;
     let judged = stored.bundle.as_ref().and_then(|bundle| bundle.record.judged.as_ref());
     let own_rules = judged.filter(|_| !names_rules(args));
     let policy = match stored.bundle.as_ref().zip(own_rules) {
@@ -49,8 +50,8 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
     };
     output::write(&args.report, &assessment, &files, home.map(Path::new))?;
     let code = output::exit_code(&args.report, &assessment, &[]);
-    // Results that do not follow from their evidence must not look like a success.
-    Ok(if differ && code == exit::GOOD { exit::INCOMPLETE } else { code })
+    // Facts or results that do not follow from their evidence must not look like a success.
+    Ok(if (differ || unlike) && code == exit::GOOD { exit::INCOMPLETE } else { code })
 }
 
 /// Whether the arguments name rules of their own, so that those of the bundle are not used.

@@ -18,6 +18,7 @@ mod keep;
 mod live;
 mod output;
 mod pack;
+mod rebuild;
 mod schema;
 mod store;
 mod stored;

@@ -34,6 +34,8 @@ pub(super) struct StoredInput {
     pub(super) date: Date,
     /// What the run before it had found.
     pub(super) past: Option<Past>,
+    /// Its targets with facts that were rebuilt from the raw evidence, which take the place of the stored ones.
+    pub(super) rebuilt: Option<Vec<StoredTarget>>,
 }
 
 /// Reads a stored run but its facts.
@@ -44,12 +46,16 @@ pub(super) fn stored_input(path: &Path) -> anyhow::Result<StoredInput> {
     let past = checked.history.as_ref().map(Past::from_stored).transpose().with_context(unusable)?;
     let date = day(checked.header.started).with_context(unusable)?;
     let stored::Checked { header, files, coverage, .. } = checked;
-    Ok(StoredInput { path: path.to_owned(), bundle, header, files, coverage, date, past })
+    Ok(StoredInput { path: path.to_owned(), bundle, header, files, coverage, date, past, rebuilt: None })
 }
 
 impl StoredInput {
     /// Hands over the targets with their facts, one by one.
     pub(super) fn targets(&self, each: impl FnMut(StoredTarget)) -> anyhow::Result<()> {
+        if let Some(rebuilt) = &self.rebuilt {
+            rebuilt.iter().cloned().for_each(each);
+            return Ok(());
+        }
         let input = open(&self.path, self.bundle.as_ref())?;
         stored::targets(input, each).with_context(|| format!("{} cannot be used", self.path.display()))
     }

@@ -7,6 +7,7 @@
 mod interrupt;
 mod plan;
 mod progress;
+mod rebuild;
 mod run;
 mod targets;
 
@@ -31,6 +32,7 @@ use crate::facts::stored::{Header, Vantage};
 use crate::findings::Assessment;
 use crate::findings::history::Past;
 
+pub(super) use rebuild::rebuild;
 use run::{Collected, Judge, Kept};
 
 /// Looks, judges and reports.

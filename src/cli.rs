@@ -234,6 +234,9 @@ pub struct EvaluateArgs {
     /// Bundle or snapshot that `audit` or `collect` wrote
     #[arg(value_name = "BUNDLE|SNAPSHOT")]
     pub snapshot: PathBuf,
+    /// Rebuild the facts from the raw evidence that the bundle holds, report every difference, and judge the rebuilt facts
+    #[arg(long)]
+    pub from_raw: bool,
     /// Bundle or snapshot of an earlier run: findings are told with the day since when they are there [default: what the
     /// snapshot itself holds of it]
     #[arg(long, value_name = "BUNDLE|SNAPSHOT", help_heading = "Report")]

@@ -19,7 +19,12 @@ use mailvet::facts::{
     Artefact, ArtefactKind, Cause, FactView, Group, Method, Node, Observed, Recorder, TargetFacts, View,
 };
 
-use world::{Patience, World};
+use mailvet::probes::https::PolicyFetch;
+use mailvet::probes::tls::Certificates;
+use mailvet::sources::Live;
+use mailvet::sources::live::KeptMessage;
+use world::names::{Failing, Fault};
+use world::{Patience, Sessions, World};
 
 /// Fewer facts with evidence and the test has lost its subject.
 const FEWEST: usize = 2000;
@@ -87,7 +92,14 @@ fn problem(kind: &str, path: &str, fact: FactView<'_>, files: &Files, kept: &BTr
     }
 }
 
-async fn looked_at() -> (World, Vec<(String, TargetFacts)>, Files, Vec<(mailvet::diag::FileId, Artefact)>) {
+type Seen<W> = (W, Vec<(String, TargetFacts)>, Files, Vec<(mailvet::diag::FileId, Artefact)>);
+
+async fn looked_at() -> Seen<World> {
+    let ((world, _), facts, files, artefacts) = looked_at_with_sessions().await;
+    (world, facts, files, artefacts)
+}
+
+async fn looked_at_with_sessions() -> Seen<(World, Sessions)> {
     let world = World::start().await;
     let mut files = Files::default();
     files.add("mailvet.yaml", world::INVENTORY);
@@ -96,7 +108,7 @@ async fn looked_at() -> (World, Vec<(String, TargetFacts)>, Files, Vec<(mailvet:
     let live = world.live(Patience::LONG, &recorder).await;
     let facts = world.facts(&live, &sessions).await;
     let (files, artefacts) = recorder.close();
-    (world, facts, files, artefacts)
+    ((world, sessions), facts, files, artefacts)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,4 +157,112 @@ async fn artefacts_are_what_their_texts_say() {
         messages += 1;
     }
     assert!(messages > 100, "{messages} messages");
+}
+
+/// What was kept, as a bundle has it.
+fn kept(files: &Files, artefacts: &[(mailvet::diag::FileId, Artefact)]) -> Vec<(ArtefactKind, KeptMessage)> {
+    let one = |(id, artefact): &(mailvet::diag::FileId, Artefact)| {
+        let (path, text) = (files.get(*id).path.clone(), files.get(*id).bytes.to_vec());
+        let Artefact { kind, title, time, raw } = artefact.clone();
+        (kind, KeptMessage { file: *id, path, title, time, raw, text })
+    };
+    artefacts.iter().map(one).collect()
+}
+
+/// The same facts, read again from what was kept, without any network.
+async fn again(
+    world: &World,
+    sessions: &Sessions,
+    files: Files,
+    kept: &[(ArtefactKind, KeptMessage)],
+) -> Vec<(String, TargetFacts)> {
+    let recorder = Arc::new(Recorder::new(files, true));
+    let live = Live::replay(world.options(Patience::LONG), Arc::clone(&recorder)).unwrap();
+    let of_kind = |wanted| kept.iter().filter(move |(kind, _)| *kind == wanted).map(|(_, kept)| kept);
+    let (unchecked, others): (Vec<_>, Vec<_>) =
+        of_kind(ArtefactKind::DnsMessage).partition(|kept| kept.path.ends_with("+cd"));
+    for message in unchecked.into_iter().chain(others) {
+        live.remember(message).unwrap_or_else(|error| panic!("{}: {error}", message.path));
+    }
+    let certificates = |name: &str| {
+        let path = format!("certificates/{name}");
+        let chain = of_kind(ArtefactKind::Certificates).find(|kept| kept.path == path)?;
+        let (certificates, text) =
+            Certificates::again(chain.file, name, (&chain.raw, &chain.text), world.trust(), chain.time);
+        assert_eq!(String::from_utf8(text), String::from_utf8(chain.text.clone()), "{path}");
+        Some(certificates)
+    };
+    let fetch = |fetch: &PolicyFetch| {
+        let path = format!("https/mta-sts.{}/.well-known/mta-sts.txt", fetch.domain);
+        let page = of_kind(ArtefactKind::HttpResponse).find(|kept| kept.path == path).unwrap();
+        PolicyFetch::again(&fetch.domain, page.file, &page.raw, certificates)
+    };
+    let mut sessions =
+        Sessions { services: sessions.services.clone(), fetches: sessions.fetches.iter().map(fetch).collect() };
+    for service in &mut sessions.services {
+        if let (Ok(tls), Some(again)) = (&mut service.tls, certificates(&service.endpoint.name())) {
+            tls.certificates = Ok(again);
+        }
+    }
+    let before = recorder.files(Files::len);
+    let facts = world.facts(&live, &sessions).await;
+    let asked: Vec<String> =
+        recorder.files(|files| files.iter().skip(before).map(|(_, file)| file.path.clone()).collect());
+    assert_eq!(asked, [""; 0], "these questions were asked, and nothing was kept of them");
+    facts
+}
+
+fn same(before: &[(String, TargetFacts)], after: &[(String, TargetFacts)]) {
+    assert_eq!(before.len(), after.len());
+    for ((name, one), (_, other)) in before.iter().zip(after) {
+        let text = |facts| serde_json::to_string_pretty(facts).unwrap();
+        let (one, other) = (text(one), text(other));
+        if let Some((at, (was, is))) = one.lines().zip(other.lines()).enumerate().find(|(_, (was, is))| was != is) {
+            let near: Vec<&str> = one.lines().skip(at.saturating_sub(40)).take(44).collect();
+            panic!("{name}: line {at}: was {was}, is {is}\n{}", near.join("\n"));
+        }
+        assert_eq!(one.len(), other.len(), "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_facts_follow_from_what_was_kept() {
+    let (world, facts, files, artefacts) = looked_at_with_sessions().await;
+    let kept = kept(&files, &artefacts);
+    same(&facts, &again(&world.0, &world.1, files, &kept).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_answered_follows_from_what_was_kept_too() {
+    let ((world, sessions), ..) = looked_at_with_sessions().await;
+    let questions = world.names.asked();
+    for failing in [Failing::Servfail, Failing::Refused, Failing::Silent] {
+        for first in [0, 5, 40, 150] {
+            world.names.fail(Fault::AllBut(failing, questions.iter().take(first).cloned().collect()));
+            let recorder = Arc::new(Recorder::new(Files::default(), true));
+            let live = world.live(Patience { attempts: 2, ..Patience::SHORT }, &recorder).await;
+            let only_dns = Sessions { services: sessions.services.clone(), fetches: Vec::new() };
+            let facts = world.facts(&live, &only_dns).await;
+            let (files, artefacts) = recorder.close();
+            let kept: Vec<_> = kept(&files, &artefacts);
+            same(&facts, &again(&world, &only_dns, files, &kept).await);
+        }
+    }
+}
+
+/// A message that was put in the place of another is found out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_under_another_name_is_not_taken() {
+    let (world, _, files, artefacts) = looked_at().await;
+    let kept = kept(&files, &artefacts);
+    let live = Live::replay(world.options(Patience::LONG), Arc::new(Recorder::new(files, true))).unwrap();
+    let message = |path: &str| kept.iter().find(|(_, kept)| kept.path == path).unwrap().1.clone();
+    let (one, other) = (message("dns/good.org/TXT"), message("dns/bad.org/TXT"));
+    assert_eq!(live.remember(&one), Ok(()));
+    let swapped = KeptMessage { raw: other.raw, ..one.clone() };
+    assert!(live.remember(&swapped).unwrap_err().contains("does not answer the question"));
+    let retold = KeptMessage { text: other.text, ..one.clone() };
+    assert!(live.remember(&retold).unwrap_err().contains("its text is not what the message says"));
+    let nameless = KeptMessage { path: "dns/good.org".to_owned(), ..one };
+    assert!(live.remember(&nameless).unwrap_err().contains("does not say what was asked"));
 }

@@ -20,6 +20,7 @@ use crate::facts::domain::Time;
 use crate::facts::stored::{FORMAT, Header, StoredCoverage, Vantage};
 use crate::findings::Assessment;
 use crate::findings::history::Past;
+use crate::inventory::Inventory;
 use crate::mail::Name;
 use crate::policy::Policy;
 use crate::reports::dossier::picture::Gallery;
@@ -142,7 +143,10 @@ impl Scope<'_> {
         let options = sources::Options { origin: self.origin.clone(), within: self.within.map(Path::to_owned) };
         let found = sources::discover(tree, self.paths, &options, files, &mut store)?;
         store.finish(files);
-        let domains = self.domains(&store, files);
+        let mut domains = mail_domains(&store, files, self.inventory.map(|loaded| &loaded.inventory));
+        if !self.only.is_empty() {
+            domains.retain(|(name, _)| self.only.contains(name));
+        }
         let in_order = kept.as_deref_mut().map(InOrder::new);
         let job = Job {
             store: &store,
@@ -169,22 +173,19 @@ impl Scope<'_> {
         assembler.extend(judged);
         Ok(assembler.finish(coverage))
     }
+}
 
-    /// The domains to judge: those of the files and those of the inventory, or the ones that were asked for.
-    fn domains(&self, store: &Store, files: &Files) -> Vec<(Name, Option<Span>)> {
-        let mut domains: Vec<(Name, Option<Span>)> =
-            store.mail_domains(files).into_iter().map(|(name, span)| (name, Some(span))).collect();
-        if let Some(loaded) = self.inventory {
-            let known: BTreeSet<Name> = domains.iter().map(|(name, _)| name.clone()).collect();
-            let declared = loaded.inventory.domains.iter().filter(|domain| !known.contains(&domain.name));
-            domains.extend(declared.map(|domain| (domain.name.clone(), domain.span)));
-            domains.sort();
-        }
-        if !self.only.is_empty() {
-            domains.retain(|(name, _)| self.only.contains(name));
-        }
-        domains
+/// The domains to judge: those of the files and those of the inventory.
+pub(super) fn mail_domains(store: &Store, files: &Files, inventory: Option<&Inventory>) -> Vec<(Name, Option<Span>)> {
+    let mut domains: Vec<(Name, Option<Span>)> =
+        store.mail_domains(files).into_iter().map(|(name, span)| (name, Some(span))).collect();
+    if let Some(inventory) = inventory {
+        let known: BTreeSet<Name> = domains.iter().map(|(name, _)| name.clone()).collect();
+        let declared = inventory.domains.iter().filter(|domain| !known.contains(&domain.name));
+        domains.extend(declared.map(|domain| (domain.name.clone(), domain.span)));
+        domains.sort();
     }
+    domains
 }
 
 /// Judges the base revision in the same way and keeps what is new or worse; with it, the messages about the base.

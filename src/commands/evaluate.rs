@@ -23,6 +23,8 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
         previous: args.previous.as_deref(),
         policy: &args.policy,
         audience: args.report.audience,
+        from_raw: args.from_raw,
+        quiet: args.report.quiet,
     })?;
     let differ = match replay.same_rules() {
         Some((bundle, judged)) => compare(args, bundle, judged, &replay)?,
@@ -35,8 +37,8 @@ pub(super) fn run(args: &EvaluateArgs) -> anyhow::Result<u8> {
     let home = replay.home().map(Path::new);
     output::write(&args.report, &replay.assessment, &replay.files, home, &replay.dossier)?;
     let code = output::exit_code(&args.report, &replay.assessment, &[]);
-    // Results that do not follow from their evidence must not look like a success.
-    Ok(if differ && code == exit::GOOD { exit::INCOMPLETE } else { code })
+    // Facts or results that do not follow from their evidence must not look like a success.
+    Ok(if (differ || replay.unlike) && code == exit::GOOD { exit::INCOMPLETE } else { code })
 }
 
 /// Compares the results with those of the bundle, says so, and says whether any differ.

@@ -20,6 +20,7 @@ mod live;
 mod output;
 mod pack;
 mod pdf;
+mod rebuild;
 mod replay;
 mod report;
 mod schema;

@@ -8,7 +8,7 @@ use anyhow::Context as _;
 
 use super::input::{self, LoadedInventory, PackSource, PolicySources, Source};
 use super::stored::{StoredInput, previous, stored_input};
-use super::{check, dossier};
+use super::{check, dossier, rebuild};
 use crate::bundle::Opened;
 use crate::bundle::record::{Judged, Stored, StoredAnswers};
 use crate::cli::PolicyArgs;
@@ -27,6 +27,9 @@ pub(super) struct Question<'a> {
     pub(super) previous: Option<&'a Path>,
     pub(super) policy: &'a PolicyArgs,
     pub(super) audience: Audience,
+    /// Whether facts are rebuilt from the raw evidence instead of being taken from the snapshot.
+    pub(super) from_raw: bool,
+    pub(super) quiet: bool,
 }
 
 /// A stored run, judged again.
@@ -37,6 +40,8 @@ pub(super) struct Replay {
     pub(super) assessment: Assessment,
     /// What the report says beside the assessment.
     pub(super) dossier: Dossier,
+    /// Whether facts that were rebuilt are not those of the snapshot.
+    pub(super) unlike: bool,
     /// Whether it was judged by exactly what the bundle was judged by.
     is_same: bool,
 }
@@ -47,6 +52,7 @@ impl Replay {
         let mut stored = stored_input(question.input)?;
         // The files come first, because spans in the facts name them by their ids; those of the policy come after them.
         let mut files = std::mem::take(&mut stored.files);
+        let unlike = question.from_raw && rebuild::from_raw(&mut stored, &mut files, question.quiet)?;
         let mut dossier = dossier::stored(question.audience, &stored, &files);
         let judged = stored.bundle.as_ref().and_then(|bundle| bundle.record.judged.as_ref());
         let own_rules = judged.filter(|_| !question.names_rules());
@@ -75,7 +81,7 @@ impl Replay {
         let as_then =
             |judged: &Judged| judged.as_of == as_of && !question.selects() && question.policy.answers.is_empty();
         let is_same = own_rules.is_some_and(as_then) && question.previous.is_none();
-        Ok(Replay { stored, files, assessment, dossier, is_same })
+        Ok(Replay { stored, files, assessment, dossier, unlike, is_same })
     }
 
     /// Lets the report say what it was made from.

@@ -28,6 +28,8 @@ pub(super) fn run(args: &DocumentArgs) -> anyhow::Result<u8> {
         previous: args.previous.as_deref(),
         policy: &args.policy,
         audience: args.audience,
+        from_raw: false,
+        quiet: false,
     })?;
     judged.name_origin();
     let format = match args.format {

@@ -38,6 +38,8 @@ pub(super) struct StoredInput {
     pub(super) artefacts: Vec<ArtefactHead>,
     /// SHA-256 of the snapshot.
     pub(super) sha256: String,
+    /// Its targets with facts that were rebuilt from the raw evidence, which take the place of the stored ones.
+    pub(super) rebuilt: Option<Vec<StoredTarget>>,
 }
 
 /// Reads a stored run but its facts.
@@ -48,7 +50,8 @@ pub(super) fn stored_input(path: &Path) -> anyhow::Result<StoredInput> {
     let past = checked.history.as_ref().map(Past::from_stored).transpose().with_context(unusable)?;
     let date = day(checked.header.started).with_context(unusable)?;
     let stored::Checked { header, files, coverage, artefacts, sha256, .. } = checked;
-    Ok(StoredInput { path: path.to_owned(), bundle, header, files, coverage, date, past, artefacts, sha256 })
+    let path = path.to_owned();
+    Ok(StoredInput { path, bundle, header, files, coverage, date, past, artefacts, sha256, rebuilt: None })
 }
 
 impl StoredInput {
@@ -59,6 +62,10 @@ impl StoredInput {
 
     /// Hands over the targets with their facts, one by one.
     pub(super) fn targets(&self, each: impl FnMut(StoredTarget)) -> anyhow::Result<()> {
+        if let Some(rebuilt) = &self.rebuilt {
+            rebuilt.iter().cloned().for_each(each);
+            return Ok(());
+        }
         let input = open(&self.path, self.bundle.as_ref())?;
         stored::targets(input, each).with_context(|| format!("{} cannot be used", self.path.display()))
     }

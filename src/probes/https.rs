@@ -15,7 +15,7 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
-use super::tls::{self, Certificates, Handshake};
+use super::tls::{self, Certificates};
 use super::{Failure, Settings};
 use crate::diag::{FileId, Span};
 use crate::facts::domain::Time;
@@ -24,6 +24,9 @@ use crate::mail::{Name, certificate};
 
 /// Longest policy that is read, in octets (RFC 8461 section 3.3 lets senders stop at 64 KiB).
 pub const MOST_OCTETS: usize = 64 * 1024;
+
+/// What is said of a certificate that senders take.
+const VALID: &str = "valid for the policy host";
 
 /// How long a fetch may take altogether (RFC 8461 section 3.3 advises one minute).
 const LONGEST: Duration = Duration::from_secs(60);
@@ -60,6 +63,121 @@ pub struct PolicyResponse {
     pub head: Span,
     /// The body in its file.
     pub body_span: Span,
+}
+
+impl PolicyFetch {
+    /// Reads a fetch again from the text that was kept of it. `certificates` are those that the policy host sent from an
+    /// address, if they were kept.
+    pub fn again(
+        domain: &Name,
+        file: FileId,
+        text: &[u8],
+        certificates: impl FnOnce(&str) -> Option<Certificates>,
+    ) -> PolicyFetch {
+        PolicyFetch { domain: domain.clone(), result: Lines { file, text, at: 0 }.read(domain, certificates) }
+    }
+}
+
+/// The text of a fetch, line by line.
+struct Lines<'a> {
+    file: FileId,
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Lines<'_> {
+    /// The next line and its place.
+    fn next(&mut self) -> Option<(String, Span)> {
+        let rest = self.text.get(self.at..)?;
+        let length = memchr::memchr(b'\n', rest)?;
+        let span = self.span(self.at, self.at + length);
+        self.at += length + 1;
+        Some((String::from_utf8_lossy(&rest[..length]).into_owned(), span))
+    }
+
+    fn span(&self, start: usize, end: usize) -> Span {
+        let at = |offset: usize| u32::try_from(offset).unwrap_or(u32::MAX);
+        Span::new(self.file, at(start), at(end))
+    }
+
+    fn read(
+        mut self,
+        domain: &Name,
+        certificates: impl FnOnce(&str) -> Option<Certificates>,
+    ) -> Result<PolicyResponse, Failure> {
+        let (mut address, mut established, mut failure) = (None, None, None);
+        let (status, mut last) = loop {
+            let Some((line, span)) = self.next() else {
+                let nothing = || Failure {
+                    cause: Cause::Parse,
+                    note: "the text of the fetch does not say what came of it".to_owned(),
+                    span: self.span(0, self.text.len()),
+                };
+                return Err(failure.unwrap_or_else(nothing));
+            };
+            let Some(note) = line.strip_prefix("-- ") else { break (line, span) };
+            match (note.strip_prefix("connected to "), note.split_once("; certificate: ")) {
+                (Some(connected), _) => address = connected.parse::<SocketAddr>().ok(),
+                (None, Some((_, verdict))) => established = Some((verdict.to_owned(), span)),
+                (None, None) => failure = Some(Failure { cause: cause_of(note), note: note.to_owned(), span }),
+            }
+        };
+        let head = established.as_ref().map_or(last, |(_, span)| *span);
+        let host = domain.child("mta-sts").ok();
+        let name = host.as_ref().zip(address);
+        let name = name.map(|(host, address)| format!("{}[{}]:{}", host.as_str(), address.ip(), address.port()));
+        let certificates = name.and_then(|name| certificates(&name));
+        let certificate_error = match (host, certificates) {
+            (Some(host), Some(certificates)) => {
+                certificate_error(&host, certificates.distrust.value.as_deref(), &certificates)
+            }
+            // Without the certificates, the text says what was found of them.
+            _ => established.map(|(verdict, _)| verdict).filter(|verdict| verdict != VALID),
+        };
+        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        let (mut location, mut content_type) = (None, None);
+        while let Some((line, span)) = self.next().filter(|(line, _)| !line.is_empty()) {
+            last = span;
+            let Some((name, value)) = line.split_once(": ") else { continue };
+            match name {
+                "location" if location.is_none() && (300..400).contains(&status) => location = Some(value.to_owned()),
+                "content-type" if content_type.is_none() => content_type = Some(value.to_owned()),
+                _ => {}
+            }
+        }
+        let start = self.at.min(self.text.len());
+        let rest = self.text.get(start..).unwrap_or_default();
+        let cut =
+            rest.len() > MOST_OCTETS && rest.ends_with(format!("\n-- cut after {MOST_OCTETS} octets\n").as_bytes());
+        let body = if cut { rest.get(..MOST_OCTETS).unwrap_or_default() } else { rest };
+        Ok(PolicyResponse {
+            status,
+            location,
+            content_type,
+            certificate_error,
+            body: body.to_vec(),
+            cut,
+            head: head.join(last),
+            body_span: self.span(start, start + body.len()),
+        })
+    }
+}
+
+/// The cause of a failure, by the words that were kept of it.
+fn cause_of(note: &str) -> Cause {
+    if note.ends_with(" refused the connection") {
+        Cause::TcpRefused
+    } else if note.starts_with("no connection to ") || note.ends_with(" in time") {
+        Cause::TcpTimeout
+    } else if let Some(why) = note.strip_prefix("the TLS handshake failed: ") {
+        let is_said =
+            !["the server closed", "the server broke", "the connection failed"].iter().any(|end| why.starts_with(end));
+        if is_said { Cause::TlsHandshake } else { Cause::Protocol }
+    } else if note.starts_with("no HTTP response: ") {
+        Cause::Protocol
+    } else {
+        Cause::Unreachable
+    }
 }
 
 /// Fetches `https://mta-sts.<domain>/.well-known/mta-sts.txt` from one of the addresses, tried in order.
@@ -143,8 +261,8 @@ async fn ask(
     };
     let name = format!("{}[{}]:{}", host.as_str(), address.ip(), address.port());
     let certificates = Certificates::record(recorder, &name, &handshake);
-    let certificate_error = certificate_error(host, &handshake, &certificates);
-    let verdict = certificate_error.as_deref().unwrap_or("valid for the policy host");
+    let certificate_error = certificate_error(host, handshake.distrust.as_deref(), &certificates);
+    let verdict = certificate_error.as_deref().unwrap_or(VALID);
     let head =
         page.line(&format!("-- {} established with {}; certificate: {verdict}", handshake.version, handshake.cipher));
     match timeout_at(by, exchange(host, stream)).await {
@@ -155,8 +273,8 @@ async fn ask(
 }
 
 /// Why senders do not take the certificate (RFC 8461 section 3.3): not trusted, or not for the policy host.
-fn certificate_error(host: &Name, handshake: &Handshake, certificates: &Certificates) -> Option<String> {
-    if let Some(distrust) = &handshake.distrust {
+fn certificate_error(host: &Name, distrust: Option<&str>, certificates: &Certificates) -> Option<String> {
+    if let Some(distrust) = distrust {
         return Some(format!("not trusted: {distrust}"));
     }
     let own = match &certificates.own {

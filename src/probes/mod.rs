@@ -127,6 +127,20 @@ pub struct ServiceProbe {
     pub tls: Result<tls::TlsProbe, Failure>,
 }
 
+impl ServiceProbe {
+    /// What is known of a service by its certificates alone; `unread` says why nothing else is.
+    pub fn of_certificates(
+        endpoint: Endpoint,
+        certificates: Result<tls::Certificates, Failure>,
+        unread: &Failure,
+    ) -> ServiceProbe {
+        let tls = certificates.map(|certificates| tls::TlsProbe::of_certificates(certificates, unread));
+        // Which protocol it is stands in the endpoint; of a session nothing is known.
+        let session = SessionProbe::Pop3(Box::new(pop3::Pop3Probe::failed(unread)));
+        ServiceProbe { endpoint, session, tls }
+    }
+}
+
 /// What every session has in common, whatever the protocol.
 #[derive(Debug, Clone)]
 pub struct Opening {

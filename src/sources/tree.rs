@@ -1,4 +1,4 @@
-//! Where files are read from: the disk, or one revision of a git repository.
+//! Where files are read from: the disk, one revision of a git repository, or files that were kept of an earlier run.
 //!
 //! The same paths can be judged as they are now and as they were at another revision, so everything above asks this
 //! type and never the file system. Every read is bounded, a symbolic link is followed only where its target can be told,
@@ -92,6 +92,13 @@ pub enum Tree {
     Disk,
     /// One revision of a git repository.
     Git(Box<Revision>),
+    /// Files that were kept, by their normalised paths.
+    Kept(BTreeMap<PathBuf, Vec<u8>>),
+}
+
+/// What is kept at a path.
+fn kept<'a>(files: &'a BTreeMap<PathBuf, Vec<u8>>, path: &Path) -> Result<&'a [u8], TreeError> {
+    files.get(&normalise(path)).map(Vec::as_slice).ok_or(TreeError::Missing)
 }
 
 impl Tree {
@@ -114,6 +121,11 @@ impl Tree {
                 })
             }
             Tree::Git(revision) => revision.kind(&revision.resolve(path)?),
+            Tree::Kept(files) => match kept(files, path) {
+                Ok(bytes) => Ok(Kind::File(bytes.len() as u64)),
+                Err(_) if files.keys().any(|file| file.starts_with(normalise(path))) => Ok(Kind::Folder),
+                Err(missing) => Err(missing),
+            },
         }
     }
 
@@ -129,6 +141,13 @@ impl Tree {
                 Ok(names)
             }
             Tree::Git(revision) => Ok(revision.list(&revision.resolve(folder)?)),
+            Tree::Kept(files) => {
+                let folder = normalise(folder);
+                let below = files.keys().filter_map(|file| file.strip_prefix(&folder).ok()?.components().next());
+                let mut names: Vec<PathBuf> = below.map(|name| PathBuf::from(name.as_os_str())).collect();
+                names.dedup();
+                Ok(names)
+            }
         }
     }
 
@@ -141,6 +160,7 @@ impl Tree {
                 revision.kind(&inside)?;
                 Ok(revision.root.join(inside))
             }
+            Tree::Kept(_) => self.kind(path).map(|_| normalise(path)),
         }
     }
 
@@ -149,6 +169,7 @@ impl Tree {
         match self {
             Tree::Disk => read_bounded(fs::File::open(path)?, limit),
             Tree::Git(revision) => revision.read(&revision.resolve(path)?, limit),
+            Tree::Kept(files) => read_bounded(kept(files, path)?, limit),
         }
     }
 
@@ -165,6 +186,10 @@ impl Tree {
                 bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
                 Ok(bytes)
             }
+            Tree::Kept(files) => {
+                let bytes = kept(files, path)?;
+                Ok(bytes.get(..usize::try_from(limit).unwrap_or(usize::MAX)).unwrap_or(bytes).to_vec())
+            }
         }
     }
 
@@ -175,6 +200,7 @@ impl Tree {
                 canonical.ancestors().find(|folder| folder.join(".git").symlink_metadata().is_ok()).map(Path::to_owned)
             }
             Tree::Git(revision) => canonical.starts_with(&revision.root).then(|| revision.root.clone()),
+            Tree::Kept(_) => None,
         }
     }
 }

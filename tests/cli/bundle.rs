@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mailvet::bundle::{BundleError, verify};
+use mailvet::bundle::{Bundle, BundleError, Event, Record, Start, verify};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::Value;
 
@@ -443,6 +443,83 @@ fn a_collection_is_kept_without_a_verdict_and_judged_later() {
     assert!(findings(&judged.json()).contains(&"spoofing/spf-not-enforced example.org fail".to_owned()));
     folder.run(&arguments("collect", &server, &["example.org"])).exits(2).says(&["--snapshot"]);
     folder.run(&arguments("collect", &server, &["example.org", "--out", "x", "--snapshot", "y"])).exits(2);
+}
+
+/// Replaces a text in the snapshot of a bundle and seals it anew, as whoever wants to deceive would do.
+fn forged(folder: &Folder, bundle: &str, forgery: &str, old: &str, new: &str) {
+    let root = folder.path(bundle);
+    let record: Record = serde_json::from_slice(&fs::read(root.join("data/run.json")).unwrap()).unwrap();
+    // Without the key, there can be no signature.
+    let record = Record { signer: None, ..record };
+    let Record { format, tool, arguments, operator, started, .. } = record.clone();
+    let start = Start { incomplete: String::new(), format, tool, arguments, operator, started };
+    let mut written = Bundle::begin(&folder.path(forgery), start).unwrap();
+    for name in files(&root) {
+        if !name.starts_with("data/") || ["data/run.json", "data/custody.jsonl"].contains(&name.as_str()) {
+            continue;
+        }
+        let mut bytes = fs::read(root.join(&name)).unwrap();
+        if name == "data/snapshot.jsonl" {
+            let text = String::from_utf8(bytes).unwrap();
+            assert!(text.contains(old), "{old} is not in the snapshot");
+            let text = text.replacen(old, new, 1);
+            let (lines, end) = text.trim_end().rsplit_once('\n').unwrap();
+            let mut end: Value = serde_json::from_str(end).unwrap();
+            end["end"]["sha256"] = mailvet::bundle::sha256(format!("{lines}\n").as_bytes()).into();
+            bytes = format!("{lines}\n{end}\n").into_bytes();
+        }
+        written.add(&name, &bytes).unwrap();
+    }
+    written.event(Event::Collected, "2026-11-21T00:00:00Z", Default::default()).unwrap();
+    written.seal(&record, None).unwrap();
+    assert_eq!(problems(&folder.path(forgery)), [""; 0]);
+}
+
+#[test]
+fn the_facts_of_a_live_audit_are_rebuilt_from_what_was_received() {
+    let server = Server::start(zone("v=spf1 mx ~all"));
+    let port = closed_port();
+    let folder = Folder::with(&[
+        ("mailvet.yaml", "format: 1\ndomains:\n  - { name: example.org, mx: [mx1.example.org] }\n"),
+        ("list", "example.org\nsilent.example.org # is not answered\n"),
+    ]);
+    // The last of a flag counts, so the short time is for the name that is not answered.
+    let more = ["--domains-file", "list", "--smtp-port", &port, "--out", "b", "--as-of", "2026-11-21", "--quiet"];
+    let mut args = arguments("audit", &server, &more);
+    args.retain(|argument| *argument != "--quiet");
+    let run = folder.run(&args);
+    let code = run.code;
+    let again = folder.run(&["evaluate", "b", "--from-raw"]).exits(code);
+    assert!(again.err.contains("chains of certificates, without a difference"), "{}", again.err);
+    assert!(again.err.contains("say that nobody answered"), "{}", again.err);
+    assert!(again.err.contains("byte-identical to the results of the bundle"), "{}", again.err);
+    // A fact that was changed by hand is told by its name, and the rebuilt one is judged.
+    forged(&folder, "b", "forged.zip", "v=spf1 mx ~all\",\"from", "v=spf1 mx -all\",\"from");
+    folder.run(&["evaluate", "forged.zip", "--quiet", "--exit-zero"]).exits(0);
+    let told = folder.run(&["evaluate", "forged.zip", "--from-raw", "--only", "spoofing/dmarc-missing"]).exits(3);
+    let wanted = "warning: example.org: spf.text: stored \"v=spf1 mx -all\", rebuilt \"v=spf1 mx ~all\"";
+    assert!(told.err.contains(wanted), "{}", told.err);
+    assert!(told.err.contains("warning: 1 differences between the snapshot and what follows"), "{}", told.err);
+    // So is a text that is not what the message says.
+    forged(&folder, "b", "text", "IN TXT \\\"v=spf1 mx ~all", "IN TXT \\\"v=spf1 mx -all");
+    let told = folder.run(&["evaluate", "text", "--from-raw", "--quiet"]);
+    assert!(told.err.contains("its text is not what the message says"), "{}", told.err);
+    let snapshot = fs::read(folder.path("b/data/snapshot.jsonl")).unwrap();
+    folder.write("alone.jsonl", snapshot);
+    folder.run(&["evaluate", "alone.jsonl", "--from-raw"]).exits(2).says(&["--from-raw needs a bundle"]);
+}
+
+#[test]
+fn the_facts_of_an_audit_of_files_are_rebuilt_from_these_files() {
+    let folder = signed();
+    let run = folder.run(&["evaluate", "b", "--from-raw"]).exits(1);
+    assert!(run.err.contains("the facts of 2 targets were rebuilt from"), "{}", run.err);
+    assert!(run.err.contains("files, without a difference"), "{}", run.err);
+    assert!(run.err.contains("byte-identical"), "{}", run.err);
+    let count = "\"record_count\":{\"state\":\"present\",\"value\":";
+    forged(&folder, "b", "forged", count, &format!("{count}4"));
+    let run = folder.run(&["evaluate", "forged", "--from-raw"]).exits(1);
+    assert!(run.err.contains("record_count: stored 4"), "{}", run.err);
 }
 
 /// Numbers that look random and are the same in every run.

@@ -7,6 +7,7 @@
 mod interrupt;
 mod plan;
 mod progress;
+mod rebuild;
 mod run;
 mod targets;
 
@@ -32,6 +33,7 @@ use crate::findings::Assessment;
 use crate::findings::history::Past;
 use crate::reports::{Audience, Dossier};
 
+pub(super) use rebuild::rebuild;
 use run::{Collected, Judge, Kept};
 
 /// Looks, judges and reports.

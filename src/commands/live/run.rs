@@ -294,7 +294,7 @@ impl Run {
     }
 }
 
-fn of_service(context: &Context<'_>, probe: &ServiceProbe) -> crate::facts::ServiceFacts {
+pub(super) fn of_service(context: &Context<'_>, probe: &ServiceProbe) -> crate::facts::ServiceFacts {
     collectors::service(context, &ServiceInput { probe, mx_for: &probe.endpoint.domains })
 }
 
@@ -304,7 +304,7 @@ fn is_closed(cause: Cause) -> bool {
 }
 
 /// Addresses of a name, or why there are none.
-fn addresses(source: &dyn RecordSource, name: &Name) -> Result<Vec<IpAddr>, String> {
+pub(super) fn addresses(source: &dyn RecordSource, name: &Name) -> Result<Vec<IpAddr>, String> {
     let mut found = Vec::new();
     let mut missing = None;
     for rtype in [RecordType::A, RecordType::AAAA] {
@@ -400,16 +400,9 @@ impl Hub {
 
     /// Hosts of the inventory whose addresses must be found out; those with addresses are taken as they are.
     fn declared(&mut self) -> Vec<Name> {
-        let run = Arc::clone(&self.run);
-        let inventory = run.job.inventory.as_ref().filter(|_| run.job.plan.whole_inventory);
-        let (known, unknown): (Vec<_>, Vec<_>) =
-            inventory.into_iter().flat_map(|inventory| &inventory.hosts).partition(|host| host.addresses.is_some());
-        self.exchangers.extend(known.into_iter().map(|host| Exchanger {
-            domain: None,
-            host: host.name.clone(),
-            addresses: Ok(host.addresses.clone().unwrap_or_default()),
-        }));
-        unknown.into_iter().map(|host| host.name.clone()).collect()
+        let (known, unknown) = targets::declared(&self.run.job.plan, self.run.job.inventory.as_ref());
+        self.exchangers.extend(known);
+        unknown
     }
 
     /// Looks at all hosts and services.

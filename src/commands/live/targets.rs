@@ -68,6 +68,19 @@ fn exchanger(domain: &Name, host: Name, addresses: &Observed<Vec<IpAddr>>) -> Op
     Some(Exchanger { domain: Some(domain.clone()), host, addresses })
 }
 
+/// Hosts of the inventory that belong to the run: those with addresses as they are, and those whose addresses must be found out.
+pub(super) fn declared(plan: &Plan, inventory: Option<&Inventory>) -> (Vec<Exchanger>, Vec<Name>) {
+    let inventory = inventory.filter(|_| plan.whole_inventory);
+    let (known, unknown): (Vec<_>, Vec<_>) =
+        inventory.into_iter().flat_map(|inventory| &inventory.hosts).partition(|host| host.addresses.is_some());
+    let known = known.into_iter().map(|host| Exchanger {
+        domain: None,
+        host: host.name.clone(),
+        addresses: Ok(host.addresses.clone().unwrap_or_default()),
+    });
+    (known.collect(), unknown.into_iter().map(|host| host.name.clone()).collect())
+}
+
 /// What is known of one address of one host.
 #[derive(Default)]
 struct Use {

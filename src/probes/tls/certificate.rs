@@ -12,7 +12,7 @@ use x509_parser::x509::AlgorithmIdentifier;
 
 use super::super::{Failure, Noted, Seen};
 use super::trust::MOST_CERTIFICATES;
-use super::{Handshake, Verdict};
+use super::{Handshake, TrustStore, UNPROVEN, Verdict};
 use crate::diag::{FileId, Span};
 use crate::facts::domain::Time;
 use crate::facts::service::KeyType;
@@ -90,13 +90,57 @@ impl Certificates {
         time: Time,
     ) -> Certificates {
         let file = recorder.reserve(&format!("certificates/{name}"));
-        let mut text = Text { place: At::File(file), text: format!("certificates of {name}, the server's first\n") };
+        let mut text = Text { place: At::File(file), text: heading(name) };
         let certificates = read(&mut text, chain, verdict, time);
         let title = format!("certificates of {name}");
         let artefact = Artefact { kind: ArtefactKind::Certificates, title, time, raw: chain.concat() };
         recorder.fill(file, text.text.into_bytes(), artefact);
         certificates
     }
+}
+
+impl Certificates {
+    /// Reads a chain again that a run kept: the certificates one after the other, judged as of the time of the run by the
+    /// authorities that are trusted. `text` is the text that was kept of it; the second result is the one that it should be.
+    pub fn again(
+        file: FileId,
+        name: &str,
+        (raw, text): (&[u8], &[u8]),
+        trust: &TrustStore,
+        time: Time,
+    ) -> (Certificates, Vec<u8>) {
+        let chain = split(raw);
+        let mut verdict = trust.judge(&chain, time);
+        // What the handshake proved or did not is told by the text alone.
+        if String::from_utf8_lossy(text).contains(&format!("\ntrusted: no: {UNPROVEN}\n")) {
+            verdict.distrust = Some(UNPROVEN.to_owned());
+        }
+        let mut text = Text { place: At::File(file), text: heading(name) };
+        let certificates = read(&mut text, &chain, &verdict, time);
+        (certificates, text.text.into_bytes())
+    }
+}
+
+fn heading(name: &str) -> String {
+    format!("certificates of {name}, the server's first\n")
+}
+
+/// Certificates that stand one after the other, by the lengths that they state (X.690 section 8.1.3).
+fn split(mut raw: &[u8]) -> Vec<Vec<u8>> {
+    let mut chain = Vec::new();
+    while !raw.is_empty() {
+        let length = match raw {
+            [_, short @ 0..=0x7f, ..] => 2 + usize::from(*short),
+            [_, 0x81, a, ..] => 3 + usize::from(*a),
+            [_, 0x82, a, b, ..] => 4 + usize::from(u16::from_be_bytes([*a, *b])),
+            [_, 0x83, a, b, c, ..] => 5 + u32::from_be_bytes([0, *a, *b, *c]) as usize,
+            _ => raw.len(),
+        };
+        let (one, rest) = raw.split_at(length.min(raw.len()));
+        chain.push(one.to_vec());
+        raw = rest;
+    }
+    chain
 }
 
 /// The text of a chain while it is written.

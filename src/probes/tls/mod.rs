@@ -35,6 +35,9 @@ use crate::facts::domain::Time;
 use crate::facts::service::TlsVersion;
 use crate::mail::Name;
 
+/// Why a chain is not trusted whose key the server may not hold.
+const UNPROVEN: &str = "the server's signature does not fit the certificate, so it may not hold the key";
+
 /// One completed handshake.
 #[derive(Debug, Clone)]
 pub struct Handshake {
@@ -172,8 +175,7 @@ impl Witness {
     /// certificate; they do not contradict it.
     fn keep(&self, result: Result<HandshakeSignatureValid, rustls::Error>) {
         if let Err(rustls::Error::InvalidCertificate(rustls::CertificateError::BadSignature)) = result {
-            let text = "the server's signature does not fit the certificate, so it may not hold the key";
-            self.with(|shown| shown.unproven = Some(text.to_owned()));
+            self.with(|shown| shown.unproven = Some(UNPROVEN.to_owned()));
         }
     }
 }

@@ -49,6 +49,23 @@ pub struct TlsProbe {
     pub certificates: Result<Certificates, Failure>,
 }
 
+impl TlsProbe {
+    /// What is known by the certificates alone; `unread` says why nothing else is.
+    pub(in crate::probes) fn of_certificates(certificates: Certificates, unread: &Failure) -> TlsProbe {
+        TlsProbe {
+            handshake: Err(unread.clone()),
+            versions: Vec::new(),
+            suites: Vec::new(),
+            more_suites: Some(unread.clone()),
+            more_weak: Some(unread.clone()),
+            server_preference: Err(unread.clone()),
+            compression: Err(unread.clone()),
+            secure_renegotiation: Err(unread.clone()),
+            certificates: Ok(certificates),
+        }
+    }
+}
+
 /// A suite that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptedSuite {

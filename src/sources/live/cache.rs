@@ -49,6 +49,20 @@ impl<K: Eq + Hash, V> Cache<K, V> {
         self.with(|generations| generations.find(question, self.limit)).filter(|cell| cell.initialized())
     }
 
+    /// Sets what is known of a question; whether something else was known before.
+    pub(super) fn put(&self, key: K, value: V) -> bool {
+        let cell = Arc::new(OnceCell::new_with(Some(value)));
+        self.with(|generations| generations.young.insert(key, cell)).is_some()
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.with(|generations| {
+            generations.young.clear();
+            generations.old.clear();
+        });
+    }
+
     fn with<T>(&self, act: impl FnOnce(&mut Generations<K, V>) -> T) -> T {
         let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
         let result = act(&mut generations);

@@ -55,6 +55,24 @@ pub(super) struct Miss {
     pub(super) note: String,
 }
 
+impl Miss {
+    /// Reads what happened from the words that were kept of it.
+    pub(super) fn read(note: &str) -> Miss {
+        let cause = if note.contains(" did not answer over ") {
+            Cause::DnsTimeout
+        } else if note.contains(" did not accept a TCP connection ") {
+            Cause::TcpTimeout
+        } else if note.contains(" cannot be reached over TCP: ") && note.contains("refused") {
+            Cause::TcpRefused
+        } else if note.contains(" ended the TCP connection ") {
+            Cause::Protocol
+        } else {
+            Cause::Unreachable
+        };
+        Miss { cause, note: note.to_owned() }
+    }
+}
+
 /// Where from and how long.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Path<'a> {

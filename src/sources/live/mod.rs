@@ -19,6 +19,7 @@ mod outcome;
 mod pace;
 mod pool;
 mod random;
+mod replay;
 mod resolve;
 mod settle;
 mod system;
@@ -30,9 +31,9 @@ mod validate;
 mod view;
 mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -47,10 +48,11 @@ use self::random::Random;
 use self::resolve::{Known, Route};
 use self::validate::Validator;
 use super::record::{Ask, NoReply, Outcome, RecordType, Reply, Validation};
-use crate::diag::Span;
+use crate::diag::{FileId, Span};
 use crate::facts::{Cause, Held, Recorder};
 use crate::mail::Name;
 
+pub use self::replay::KeptMessage;
 pub use self::settle::{Settled, settle};
 pub use self::view::{Used, View};
 
@@ -145,6 +147,8 @@ pub struct Live {
     asked: Cache<Asked, Replied>,
     validations: Cache<Questioned, Validated>,
     validator: Validator,
+    /// When each text was received, where answers are those of an earlier run and nobody is asked.
+    replayed: Option<Mutex<HashMap<FileId, i64>>>,
 }
 
 /// A resolver, and the sockets to it.
@@ -227,6 +231,7 @@ impl Live {
             asked: Cache::new(remembered / 2),
             validations: Cache::new(remembered / 2),
             validator,
+            replayed: None,
             options,
             recorder,
         })
@@ -271,6 +276,8 @@ impl Live {
             let key = QuestionKey { name, rtype, route };
             self.questions.cell(&key, || key.to_owned())
         });
+        let received = answers.iter().find_map(|cell| self.time_of(cell.get()?.span.file));
+        self.validator.judge_as_of(received);
         let validation = self.validator.validate(self, name, rtype).await;
         let held = validation.span.and_then(|span| self.recorder.hold(span.file));
         drop(answers);

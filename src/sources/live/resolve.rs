@@ -11,14 +11,17 @@ use super::outcome::{self, NOERROR, NXDOMAIN, SERVFAIL, Said};
 use super::pool::Pool;
 use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
-use crate::diag::Span;
+use crate::diag::{FileId, Span};
 use crate::facts::domain::Time;
 use crate::facts::{Artefact, ArtefactKind, Cause, Held};
 use crate::mail::Name;
 use crate::sources::record::{Answer, Ask, NoReply, Outcome, RData, Record, RecordType, Reply};
 
+/// What the text of a question that nobody answered begins with.
+pub(super) const NO_ANSWER: &str = ";; no answer to ";
+
 /// A whole zone as type of a question (RFC 5936 section 2.1).
-const AXFR: RecordType = RecordType(252);
+pub(super) const AXFR: RecordType = RecordType(252);
 
 /// Whom a question goes to, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,6 +44,26 @@ pub(super) struct Known {
     pub(super) span: Span,
     /// Keeps the text.
     _held: Option<Held>,
+}
+
+impl Known {
+    /// What follows from a message.
+    pub(super) fn heard(said: Said, message: Option<Arc<Message>>, span: Span, held: Option<Held>) -> Known {
+        Known { said, message, span, _held: held }
+    }
+
+    /// What follows from the lack of one.
+    pub(super) fn silent(silence: Silence, held: Option<Held>) -> Known {
+        let NoReply { cause, note, span } = silence.no_reply;
+        let outcome = Outcome::Unknown { cause, note, span };
+        let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
+        Known { said: Said { answer, onward: None, zone: None }, message: None, span: silence.span, _held: held }
+    }
+
+    /// Whether data came, or the proof that there are none.
+    pub(super) fn gives_data(&self) -> bool {
+        self.said.onward.is_some() || !matches!(self.said.answer.outcome, Outcome::Unknown { .. })
+    }
 }
 
 /// What came of asking several servers: the reply that counts, and what else happened.
@@ -70,8 +93,7 @@ impl Live {
         };
         let mut known = self.register(&path, name, rtype, rounds);
         if let (true, Outcome::Unknown { cause, note, .. }) = (bogus, &mut known.said.answer.outcome) {
-            *cause = Cause::DnssecBogus;
-            note.push_str("; it hands the data over when it is told not to validate them");
+            blame_validation(cause, note);
         }
         known
     }
@@ -80,11 +102,7 @@ impl Live {
     /// checking is disabled. A failure that does not come again was neither.
     async fn doubt(&self, name: &Name, rtype: RecordType, question: &Arc<Question>, rounds: Rounds) -> (Rounds, bool) {
         let unchecked = Box::pin(self.known(name, rtype, Route::Unchecked)).await;
-        let gives_data = unchecked.get().is_some_and(|known| {
-            let outcome = &known.said.answer.outcome;
-            known.said.onward.is_some() || !matches!(outcome, Outcome::Unknown { .. })
-        });
-        if !gives_data {
+        if !unchecked.get().is_some_and(Known::gives_data) {
             return (rounds, false);
         }
         if rounds.heard.as_ref().is_some_and(blames_validation) {
@@ -149,59 +167,31 @@ impl Live {
     fn register(&self, path: &str, name: &Name, rtype: RecordType, rounds: Rounds) -> Known {
         let Some(heard) = rounds.heard else { return self.register_silence(path, name, rtype, &rounds.misses) };
         let file = self.recorder.reserve(path);
-        let mut page = Page::new(file);
-        let first = Span::new(file, 0, 0);
-        let said = match wire::Message::read(&heard.octets) {
-            Ok(message) => {
-                let first = head(&heard, &message, false, &mut page);
-                for miss in rounds.misses.iter().filter(|_| !matches!(message.rcode, NOERROR | NXDOMAIN)) {
-                    page.line(format_args!(";; also: {}", miss.note));
-                }
-                match convert::show(&message, Some(rtype), &mut page) {
-                    Ok(shown) => outcome::read((&heard, &message), shown, (name, rtype), first),
-                    Err(unshown) => unreadable(&heard, unshown, &mut page),
-                }
-            }
-            Err(broken) => unreadable(&heard, broken.into(), &mut page),
-        };
-        let text = page.finish();
-        let span = Span::new(file, first.start, u32::try_from(text.len()).unwrap_or(u32::MAX));
+        let (said, span, text) = rendered(file, (name, rtype), &heard, &rounds.misses);
         let kept = self.options.validate.then(|| heard.octets.clone());
         self.recorder.fill(file, text, artefact(name, rtype, heard));
         let message = kept.map(|bytes| Arc::new(Message { bytes, span }));
-        Known { said, message, span, _held: self.recorder.hold(file) }
+        Known::heard(said, message, span, self.recorder.hold(file))
     }
 
     /// Registers that no reply came.
     fn register_silence(&self, path: &str, name: &Name, rtype: RecordType, misses: &[Miss]) -> Known {
-        let (cause, note, span) = self.silence(path, name, rtype, misses);
-        let outcome = Outcome::Unknown { cause, note, span: Some(span) };
-        let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
-        let held = self.recorder.hold(span.file);
-        Known { said: Said { answer, onward: None, zone: None }, message: None, span, _held: held }
+        let silence = self.silence(path, name, rtype, misses);
+        let held = self.recorder.hold(silence.span.file);
+        Known::silent(silence, held)
     }
 
-    /// Writes the attempts down; the cause of the last one, a sentence, and the place.
-    fn silence(&self, path: &str, name: &Name, rtype: RecordType, misses: &[Miss]) -> (Cause, String, Span) {
+    /// Registers the attempts.
+    fn silence(&self, path: &str, name: &Name, rtype: RecordType, misses: &[Miss]) -> Silence {
         let file = self.recorder.reserve(path);
-        let mut page = Page::new(file);
-        let what = subject(name, rtype);
-        let first = page.line(format_args!(";; no answer to {what}"));
-        for miss in misses {
-            page.line(format_args!(";; {}", miss.note));
+        let mut silence = silence(file, name, rtype, misses);
+        if self.replayed.is_some() {
+            silence.no_reply.note = "the evidence of the run holds no answer to this question".to_owned();
         }
-        let text = page.finish();
-        let raw = text.clone();
-        let title = format!("{what}, not answered");
+        let (text, raw) = (silence.text.clone(), silence.text.clone());
+        let title = format!("{}, not answered", subject(name, rtype));
         self.recorder.fill(file, text, Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw });
-        let (cause, mut note) = match misses.last() {
-            Some(miss) => (miss.cause, miss.note.clone()),
-            None => (Cause::NotCollected, "no server to ask".to_owned()),
-        };
-        if misses.len() > 1 {
-            let _ = write!(note, ", {} attempts", misses.len());
-        }
-        (cause, note, first)
+        silence
     }
 
     /// What one server says, whatever its response code.
@@ -222,10 +212,7 @@ impl Live {
         let question = Arc::new(Question::new(name, rtype, wish));
         match self.ask_alone(server, &question, mode == Ask::Transfer).await {
             Ok(heard) => self.register_reply(&path, name, rtype, heard),
-            Err(misses) => {
-                let (cause, note, span) = self.silence(&path, name, rtype, &misses);
-                Err(NoReply { cause, note, span: Some(span) })
-            }
+            Err(misses) => Err(self.silence(&path, name, rtype, &misses).no_reply),
         }
     }
 
@@ -257,6 +244,9 @@ impl Live {
     /// Asks a server that no sockets are kept for.
     async fn ask_alone(&self, server: SocketAddr, question: &Arc<Question>, tcp: bool) -> Result<Heard, Vec<Miss>> {
         let mut misses = Vec::new();
+        if self.replayed.is_some() {
+            return Err(misses);
+        }
         let Ok(_permit) = self.sockets.acquire().await else { return Err(misses) };
         for attempt in 0..self.options.attempts.max(1) {
             let path = self.path(server, None, attempt).await;
@@ -280,31 +270,93 @@ impl Live {
 
     fn register_reply(&self, path: &str, name: &Name, rtype: RecordType, heard: Heard) -> Result<Reply, NoReply> {
         let file = self.recorder.reserve(path);
-        let mut page = Page::new(file);
-        let read = wire::Message::read(&heard.octets).map_err(Unshown::from).and_then(|message| {
-            head(&heard, &message, true, &mut page);
-            let Shown { records, .. } = convert::show(&message, None, &mut page)?;
-            let mut reply = Reply {
-                rcode: message.rcode,
-                authoritative: message.authoritative(),
-                recursion_available: message.recursion_available(),
-                answers: Vec::new(),
-                authority: Vec::new(),
-                additional: Vec::new(),
-                span: Span::new(file, 0, 0),
-            };
-            records.into_iter().for_each(|(section, record)| section_of(&mut reply, section).push(record));
-            Ok(reply)
-        });
-        let read = read.map_err(|unshown| match unreadable(&heard, unshown, &mut page).answer.outcome {
-            Outcome::Unknown { cause, note, span } => NoReply { cause, note, span },
-            _ => NoReply { cause: Cause::Protocol, note: unshown.to_string(), span: None },
-        });
-        let text = page.finish();
-        let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let (read, text) = reply(file, &heard);
         self.recorder.fill(file, text, artefact(name, rtype, heard));
-        read.map(|reply| Reply { span: Span::new(file, 0, end), ..reply })
+        read
     }
+}
+
+/// What a message of the resolvers says, its place, and its text.
+pub(super) fn rendered(
+    file: FileId,
+    (name, rtype): (&Name, RecordType),
+    heard: &Heard,
+    misses: &[Miss],
+) -> (Said, Span, Vec<u8>) {
+    let mut page = Page::new(file);
+    let said = match wire::Message::read(&heard.octets) {
+        Ok(message) => {
+            let first = head(heard, &message, false, &mut page);
+            for miss in misses.iter().filter(|_| !matches!(message.rcode, NOERROR | NXDOMAIN)) {
+                page.line(format_args!(";; also: {}", miss.note));
+            }
+            match convert::show(&message, Some(rtype), &mut page) {
+                Ok(shown) => outcome::read((heard, &message), shown, (name, rtype), first),
+                Err(unshown) => unreadable(heard, unshown, &mut page),
+            }
+        }
+        Err(broken) => unreadable(heard, broken.into(), &mut page),
+    };
+    let text = page.finish();
+    (said, Span::new(file, 0, u32::try_from(text.len()).unwrap_or(u32::MAX)), text)
+}
+
+/// What one server said, and its text.
+pub(super) fn reply(file: FileId, heard: &Heard) -> (Result<Reply, NoReply>, Vec<u8>) {
+    let mut page = Page::new(file);
+    let read = wire::Message::read(&heard.octets).map_err(Unshown::from).and_then(|message| {
+        head(heard, &message, true, &mut page);
+        let Shown { records, .. } = convert::show(&message, None, &mut page)?;
+        let mut reply = Reply {
+            rcode: message.rcode,
+            authoritative: message.authoritative(),
+            recursion_available: message.recursion_available(),
+            answers: Vec::new(),
+            authority: Vec::new(),
+            additional: Vec::new(),
+            span: Span::new(file, 0, 0),
+        };
+        records.into_iter().for_each(|(section, record)| section_of(&mut reply, section).push(record));
+        Ok(reply)
+    });
+    let read = read.map_err(|unshown| match unreadable(heard, unshown, &mut page).answer.outcome {
+        Outcome::Unknown { cause, note, span } => NoReply { cause, note, span },
+        _ => NoReply { cause: Cause::Protocol, note: unshown.to_string(), span: None },
+    });
+    let text = page.finish();
+    let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
+    (read.map(|reply| Reply { span: Span::new(file, 0, end), ..reply }), text)
+}
+
+/// What is kept of a question that nobody answered.
+pub(super) struct Silence {
+    pub(super) no_reply: NoReply,
+    /// The first line of the text.
+    pub(super) span: Span,
+    pub(super) text: Vec<u8>,
+}
+
+/// Writes the attempts down: the cause of the last one, a sentence, and the place.
+pub(super) fn silence(file: FileId, name: &Name, rtype: RecordType, misses: &[Miss]) -> Silence {
+    let mut page = Page::new(file);
+    let span = page.line(format_args!("{NO_ANSWER}{}", subject(name, rtype)));
+    for miss in misses {
+        page.line(format_args!(";; {}", miss.note));
+    }
+    let (cause, mut note) = match misses.last() {
+        Some(miss) => (miss.cause, miss.note.clone()),
+        None => (Cause::NotCollected, "no server to ask".to_owned()),
+    };
+    if misses.len() > 1 {
+        let _ = write!(note, ", {} attempts", misses.len());
+    }
+    Silence { no_reply: NoReply { cause, note, span: Some(span) }, span, text: page.finish() }
+}
+
+/// Data that fail validation, not a resolver that is broken.
+pub(super) fn blame_validation(cause: &mut Cause, note: &mut String) {
+    *cause = Cause::DnssecBogus;
+    note.push_str("; it hands the data over when it is told not to validate them");
 }
 
 fn section_of(reply: &mut Reply, section: Section) -> &mut Vec<Record> {
@@ -316,7 +368,7 @@ fn section_of(reply: &mut Reply, section: Section) -> &mut Vec<Record> {
 }
 
 /// The four bits of the response code in the header.
-fn rcode(heard: &Heard) -> u16 {
+pub(super) fn rcode(heard: &Heard) -> u16 {
     heard.octets.get(3).map_or(u16::MAX, |flags| u16::from(flags & 0x0f))
 }
 

@@ -134,7 +134,12 @@ impl World {
 
     /// DNS as a run asks it. Every run begins without memory.
     pub(crate) async fn live(&self, patience: Patience, recorder: &Arc<Recorder>) -> Live {
-        let options = live::Options {
+        Live::new(self.options(patience), Arc::clone(recorder)).await.unwrap()
+    }
+
+    /// How DNS is asked.
+    pub(crate) fn options(&self, patience: Patience) -> live::Options {
+        live::Options {
             resolvers: vec![self.names.resolver()],
             compare: Some((ip(6), self.names.port).into()),
             authority_port: self.names.port,
@@ -143,8 +148,12 @@ impl World {
             concurrency: 64,
             trust_anchors: Some(self.anchor.clone()),
             ..live::Options::default()
-        };
-        Live::new(options, Arc::clone(recorder)).await.unwrap()
+        }
+    }
+
+    /// The authorities that are trusted.
+    pub(crate) fn trust(&self) -> &TrustStore {
+        &self.trust
     }
 
     /// Holds all sessions.

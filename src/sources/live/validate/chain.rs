@@ -3,6 +3,7 @@
 //! Each label below the anchor is one step. The DS question at it, answered by the zone above, says whether a zone
 //! begins there, whether it is signed, and with which key. What was found out is remembered for the run.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use futures_util::future;
@@ -82,6 +83,10 @@ impl Validator {
     /// Asks for the keys between the anchor and a name before they are needed, all at the same time. The answers are
     /// remembered by whoever hands them over.
     pub(super) async fn ask_ahead(&self, messages: &impl Messages, name: &Name, rtype: RecordType) {
+        // Where answers of an earlier run are judged, there is no time to win, and what was not needed was not kept.
+        if self.as_of.load(Ordering::Relaxed) != 0 {
+            return;
+        }
         let Some(anchor) = self.anchor_above(name) else { return };
         // Hosts and names with an underscore are hardly ever zones.
         let host = matches!(rtype, RecordType::A | RecordType::AAAA | RecordType::TLSA | RecordType::CNAME);
@@ -152,13 +157,13 @@ impl Validator {
         if entries.is_empty() {
             return Err(Judgement::bogus(format!("no DNSKEY of {name} matches the trust anchor")));
         }
-        signature::verify_with(&set, &wire, &entries, (self.now)()).map_err(Judgement::bogus)?;
+        signature::verify_with(&set, &wire, &entries, self.time()).map_err(Judgement::bogus)?;
         Ok(Step::Zone(Arc::new(Zone { name: name.clone(), wire, keys })))
     }
 
     /// What the zone above says about a name (RFC 4035 section 5.2, RFC 6840 section 4.4).
     async fn delegation(&self, messages: &impl Messages, above: &Zone, name: &Name) -> Result<Step, Judgement> {
-        let now = (self.now)();
+        let now = self.time();
         let answer = ask(messages, name, RecordType::DS).await?;
         let wire = wire(name)?;
         let answers = &answer.message.answers;
@@ -223,7 +228,7 @@ impl Validator {
             let reason = format!("no DNSKEY of {name} matches its DS record at {}", above.name);
             return Err(Judgement::bogus(reason));
         }
-        signature::verify_with(&set, &wire, &entries, (self.now)()).map_err(Judgement::bogus)?;
+        signature::verify_with(&set, &wire, &entries, self.time()).map_err(Judgement::bogus)?;
         Ok(Step::Zone(Arc::new(Zone { name: name.clone(), wire, keys })))
     }
 }

@@ -18,7 +18,8 @@ mod tests;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future;
 use hickory_proto::op::{Message as WireMessage, ResponseCode};
@@ -59,6 +60,8 @@ pub(super) struct Validator {
     steps: Mutex<HashMap<Name, Step>>,
     /// The time in seconds since 1970, which decides whether a signature is valid.
     now: fn() -> i64,
+    /// The time that is used instead where answers of an earlier run are judged; 0 for none.
+    as_of: AtomicI64,
 }
 
 impl Validator {
@@ -71,7 +74,32 @@ impl Validator {
             Some(text) => anchors::read(text)?,
             None => anchors::root(),
         };
-        Ok(Validator { anchors, steps: Mutex::default(), now: || jiff::Timestamp::now().as_second() })
+        Ok(Validator {
+            anchors,
+            steps: Mutex::default(),
+            now: || jiff::Timestamp::now().as_second(),
+            as_of: AtomicI64::new(0),
+        })
+    }
+
+    /// Judges signatures by the time at which an answer was received, if one is given.
+    pub(super) fn judge_as_of(&self, received: Option<i64>) {
+        if let Some(received) = received {
+            self.as_of.store(received, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets what was validated before.
+    pub(super) fn forget(&self) {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// The time in seconds since 1970.
+    fn time(&self) -> i64 {
+        match self.as_of.load(Ordering::Relaxed) {
+            0 => (self.now)(),
+            received => received,
+        }
     }
 
     /// The DNSSEC state of the answer to a question. Asks for the keys it needs through [`Live::message`], those of all
@@ -149,12 +177,12 @@ impl Validator {
     }
 
     fn check(&self, answer: &Parsed, set: &RrSet<'_>, zone: &Zone) -> Result<Judgement, String> {
-        let verified = signature::verify(set, zone, (self.now)())?;
+        let verified = signature::verify(set, zone, self.time())?;
         if !verified.wildcard {
             return Ok(Judgement::secure(Some(verified.expires)));
         }
         // RFC 4035 section 5.3.4: records of a wildcard count only if the name itself is proven not to exist.
-        let denial = Denial::gather(&answer.message.authorities, zone, (self.now)());
+        let denial = Denial::gather(&answer.message.authorities, zone, self.time());
         let proven = denial.no_closer_match(&set.owner, verified.labels);
         match proven.map_err(|why| format!("{} comes from a wildcard, and {why}", set.title()))? {
             Proven::Secure => Ok(Judgement::secure(Some(verified.expires))),
@@ -173,7 +201,7 @@ impl Validator {
             Trust::Zone(zone) => zone,
             Trust::Not(judgement) => return judgement,
         };
-        let denial = Denial::gather(&answer.message.authorities, &zone, (self.now)());
+        let denial = Denial::gather(&answer.message.authorities, &zone, self.time());
         let proven = match answer.nxdomain() {
             true => denial.no_name(at),
             false => denial.no_type(at, wire_type),

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
+use super::model::answers::AnswerDocument;
 use super::model::{
-    AnswerDocument, AssessmentDocument, BaseDocument, CoverageDocument, DiagnosticDocument, FindingDocument, Lazy,
-    NotCheckedDocument, PreviousDocument, RuleDocument, SCHEMA_VERSION, TargetDocument, ToolDocument, WaiverDocument,
+    AssessmentDocument, BaseDocument, CoverageDocument, DiagnosticDocument, FindingDocument, Lazy, NotCheckedDocument,
+    PreviousDocument, RuleDocument, SCHEMA_VERSION, TargetDocument, ToolDocument, WaiverDocument,
 };
 use super::place::place;
 use super::tally::{NotChecked, Tally};

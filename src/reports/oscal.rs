@@ -118,6 +118,7 @@ impl Writer<'_> {
         let profile = self.assessment.policy.profile.as_bytes();
         let mut parts = vec![what, &self.run, self.context.version.as_bytes(), profile];
         parts.extend(self.assessment.policy.waivers.iter().map(|waiver| waiver.id.as_bytes()));
+        parts.extend(self.assessment.policy.answers.answers.iter().map(|answer| answer.id.as_bytes()));
         uuid(&parts)
     }
 

@@ -5,6 +5,7 @@ use std::fs;
 use mailvet::bundle::verify;
 use serde_json::Value;
 
+use super::live::{Server, arguments, zone};
 use super::{BAD, FORMATS, Folder, findings};
 
 const PACK: &str = "\
@@ -274,4 +275,23 @@ fn a_difference_tells_what_was_answered_since() {
     let before = ["--as-of", "2026-10-01", "--answers", "answers/2026.yaml", "--no-inventory"];
     let run = folder.run(&[&arguments[..], &before].concat()).exits(0);
     assert_eq!(run.json()["old"]["counts"]["pass"], 1, "{}", run.out);
+}
+
+#[test]
+fn the_organisation_is_a_target_of_a_live_run_over_the_whole_inventory() {
+    let server = Server::start(zone("v=spf1 mx -all"));
+    let folder = organisation();
+    // Its name may be that of a domain.
+    let inventory = "format: 1\norganisation: { name: example.org }\nanswers: [answers/2026.yaml]\ndomains:\n  - { name: example.org }\n";
+    folder.write("mailvet.yaml", inventory);
+    folder.write("answers/2026.yaml", ANSWERS.replace("target: Acme", "target: example.org"));
+    let rules = ["--pack", "pack", "--only", "operations", "--as-of", "2026-11-21", "--format", "json"];
+    let more = [&rules[..], &["--no-probe", "--snapshot", "s"]].concat();
+    let run = folder.run(&arguments("audit", &server, &more));
+    let both = ["operations/keys-not-rotated example.org pass", "operations/owner-unknown example.org manual"];
+    assert_eq!(findings(&run.json()), both);
+    let again = folder.run(&[&["evaluate", "s"], &rules[..]].concat());
+    assert_eq!((again.code, again.out), (run.code, run.out));
+    let named = [&rules[..], &["--no-probe", "example.org"]].concat();
+    assert_eq!(findings(&folder.run(&arguments("audit", &server, &named)).json()), both[1..]);
 }

@@ -104,11 +104,9 @@ fn an_answer_with_a_mistake_answers_nothing() {
         // What it was to answer stays known, so that no other answer passes for the last word.
         assert_eq!(loaded.broken.len(), usize::from(expected != "an answer needs `rule`"), "{to}");
     }
-    let (loaded, _) = load(&GOOD.replace("answer: pass", "answer: not-applicable").replace("note:", "role:").replacen(
-        "role: mail operations\n",
-        "",
-        1,
-    ));
+    let text = GOOD.replace("answer: pass", "answer: not-applicable");
+    assert_eq!(load(&text).0.answers[0].answer, AnswerWord::NotApplicable);
+    let (loaded, _) = load(&text.replace("    note: Rotated s1 to s2 on 2026-06-10, CHG-991.\n", ""));
     assert_eq!(messages(&loaded), ["an answer that a rule does not apply needs `note`"]);
 }
 

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::ser::{Serialize, Serializer};
 
 use super::explanation::{Line, explanation};
-use super::place::{Evidence, place};
+use super::place::{evidence_id, place};
 use super::{Context, days_until};
 use crate::diag::{Level, Place};
 use crate::facts::{Cause, Coverage, Ignored, LiveCoverage, Proof, SourceRead, Target, View};
@@ -455,7 +455,7 @@ impl FindingDocument {
             target: finding.target.name.clone(),
             verdict: finding.verdict,
             place: finding.span().and_then(|span| place(context, span)),
-            evidence: finding.span().and_then(|span| Evidence::at(context, span)).map(|evidence| evidence.id),
+            evidence: finding.span().and_then(|span| evidence_id(context, span)),
             because: reasons(false),
             also: reasons(true),
             record: finding.detail.and_then(|detail| detail.record.as_deref().cloned()),
@@ -516,7 +516,7 @@ impl ReasonDocument {
             negated: blame.negated,
             note: blame.note.as_deref().map(str::to_owned),
             place: blame.span.and_then(|span| place(context, span)),
-            evidence: blame.span.and_then(|span| Evidence::at(context, span)).map(|evidence| evidence.id),
+            evidence: blame.span.and_then(|span| evidence_id(context, span)),
         }
     }
 }

@@ -45,10 +45,10 @@ pub(super) fn audit(args: &AuditArgs) -> anyhow::Result<u8> {
     let date = stored::day(header.started)?;
     let past = args.previous.as_deref().map(|path| stored::previous(path, &policy, date)).transpose()?;
     let store = open(args.snapshot.as_deref(), header)?;
-    let runtime = runtime()?;
+    let runtime = runtime(plan.probes)?;
     let judge = Judge { policy: policy.clone(), as_of };
     let job = run::Job { plan, inventory: inventory.map(|loaded| loaded.inventory), judge: Some(judge) };
-    let mut collected = runtime.block_on(run::collect(job, files, store, args.report.quiet))?;
+    let mut collected = run(&runtime, job, files, store, args.report.quiet)?;
     finish(&mut collected, past.as_ref(), |file| !of_policy.contains(&(file.0 as usize)))?;
     let mut assembler = Assembler::new(policy, as_of);
     assembler.extend(collected.targets);
@@ -70,9 +70,9 @@ pub(super) fn collect(args: &CollectArgs) -> anyhow::Result<u8> {
     let home = inventory.as_ref().map(|loaded| loaded.path.clone());
     let header = plan.header(home.as_deref().map(|path| path.to_string_lossy().replace('\\', "/")));
     let store = open(Some(&args.snapshot), header)?;
-    let runtime = runtime()?;
+    let runtime = runtime(plan.probes)?;
     let job = run::Job { plan, inventory: inventory.map(|loaded| loaded.inventory), judge: None };
-    let mut collected = runtime.block_on(run::collect(job, files, store, args.quiet))?;
+    let mut collected = run(&runtime, job, files, store, args.quiet)?;
     finish(&mut collected, None, |_| true)?;
     runtime.shutdown_background();
     let complete = collected.coverage.messages.is_empty();
@@ -136,6 +136,24 @@ fn finish(collected: &mut Collected, past: Option<&Past>, is_part: impl Fn(FileI
         .with_context(|| format!("cannot write the snapshot {}", path.display()))
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the network runtime")
+/// DNS alone is asked by one thread: there is little to compute for each answer, and handing it to another thread would
+/// cost more. With probes there are the handshakes of TLS, which take many threads.
+fn runtime(probes: bool) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if !probes {
+        builder.worker_threads(1);
+    }
+    builder.enable_all().build().context("cannot start the network runtime")
+}
+
+/// Runs a job among the threads of the runtime, so that what tasks find out wakes no other thread.
+fn run(
+    runtime: &tokio::runtime::Runtime,
+    job: run::Job,
+    files: Files,
+    store: Option<Store>,
+    quiet: bool,
+) -> anyhow::Result<Collected> {
+    let collected = runtime.spawn(run::collect(job, files, store, quiet));
+    runtime.block_on(collected).context("the run ended by a defect")?
 }

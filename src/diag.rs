@@ -152,6 +152,13 @@ impl Files {
         file.evidence = Some(evidence.into());
     }
 
+    /// Names a file whose text stands already, and says which artefact it renders.
+    pub fn name(&mut self, id: FileId, path: impl Into<String>, evidence: impl Into<Box<str>>) {
+        let file = &mut self.files[id.0 as usize];
+        file.path = path.into();
+        file.evidence = Some(evidence.into());
+    }
+
     /// Drops the text and the path of a file that nothing points at. Its id is not given to another.
     pub fn clear(&mut self, id: FileId) {
         let file = &mut self.files[id.0 as usize];

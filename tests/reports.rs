@@ -244,6 +244,25 @@ fn findings_in_are_findings_out() {
 }
 
 /// How often each verdict is there.
+#[test]
+fn lines_of_findings_without_details_are_what_the_document_says() {
+    let (files, mut assessment) = sample();
+    for target in &mut assessment.targets {
+        target.details = Box::default();
+        // The document has the findings of this verdict, the lines have all.
+        target.verdicts.iter_mut().flatten().for_each(|verdict| *verdict = Verdict::Fail);
+    }
+    assert!(assessment.targets.iter().any(|target| target.anchor.is_some()));
+    let document = json(Format::Json, &assessment, &files);
+    let lines = write(Format::Jsonl, &assessment, &files);
+    let lines: Vec<&str> = lines.lines().filter(|line| line.starts_with(r#"{"type":"finding""#)).collect();
+    let findings = document["findings"].as_array().unwrap();
+    assert_eq!(lines.len(), findings.len());
+    for (line, finding) in lines.iter().zip(findings) {
+        assert_eq!(*line, serde_json::json!({ "type": "finding", "finding": finding }).to_string());
+    }
+}
+
 fn verdicts_of<'a>(verdicts: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for verdict in verdicts {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::diag::{FileId, Span};
 use crate::facts::domain::{List, NsFacts, SoaFacts};
@@ -192,7 +193,11 @@ impl Context<'_> {
             recent[..=at].rotate_right(1);
             return recent[0].1.clone();
         }
+        let missed = self.source.missed();
         let texts = self.texts_with_aliases(name, rtype).1;
+        if self.source.missed() != missed {
+            return texts;
+        }
         if recent.len() >= MOST_TEXTS {
             recent.pop();
         }
@@ -256,7 +261,7 @@ impl Addresses {
 /// The records of one type at one name; at least one.
 #[derive(Debug, Clone)]
 pub(super) struct RecordSet {
-    pub(super) records: Vec<Record>,
+    pub(super) records: Arc<[Record]>,
     /// Why there may be more records than these.
     pub(super) incomplete: Option<Missing>,
 }
@@ -295,7 +300,7 @@ impl Addresses {
         if self.incomplete.is_none() {
             self.incomplete = set.doubt();
         }
-        for record in set.records {
+        for record in set.records.iter() {
             let (address, at) = match record.data {
                 RData::A(address, at) => (IpAddr::V4(address), at),
                 RData::Aaaa(address, at) => (IpAddr::V6(address), at),
@@ -320,11 +325,11 @@ pub(super) struct Texts {
 impl Texts {
     fn new(set: RecordSet) -> Result<Texts, Missing> {
         let mut texts = Texts { list: Vec::with_capacity(set.records.len()), unread: None, incomplete: set.incomplete };
-        for record in set.records {
-            if let Some(missing) = malformed(&record) {
+        for record in set.records.iter() {
+            if let Some(missing) = malformed(record) {
                 texts.unread.get_or_insert(missing);
-            } else if let RData::Txt(text) = record.data {
-                texts.list.push(TextRecord { text, record: record.span, ttl: record.ttl });
+            } else if let RData::Txt(text) = &record.data {
+                texts.list.push(TextRecord { text: Arc::clone(text), record: record.span, ttl: record.ttl });
             }
         }
         match texts.unread {
@@ -357,7 +362,7 @@ impl Texts {
 /// One TXT value and the record that holds it.
 #[derive(Debug, Clone)]
 pub(super) struct TextRecord {
-    pub(super) text: Text,
+    pub(super) text: Arc<Text>,
     pub(super) record: Span,
     pub(super) ttl: Option<u32>,
 }

@@ -23,11 +23,12 @@ use super::context::{Missing, TextRecord, Texts};
 
 /// Facts about the DMARC record that applies to a domain.
 pub(super) fn collect(context: &Context<'_>, name: &Name) -> DmarcFacts {
+    let missed = context.source.missed();
     let dns = Dns::new(context, name);
     let discovery = dmarc::discover(name, &dns);
     let own = own(context, name, &dns, &discovery);
     let org_domain = org_domain(context, &dns, &discovery);
-    remember_organisation(context, name, &org_domain);
+    remember_organisation(context, name, &org_domain, missed);
     let mut facts = match applied(&dns, name, &discovery.applied) {
         Ok(applied) => with_record(context, name, &dns, &discovery, &applied),
         Err(missing) => without_record(context, &missing),
@@ -291,17 +292,22 @@ fn organisation(context: &Context<'_>, name: &Name) -> Option<Name> {
     if let Some(known) = context.cache.organisations.borrow().get(name) {
         return known.clone();
     }
+    let missed = context.source.missed();
     let dns = Dns::new(context, name);
     let discovery = dmarc::discover(name, &dns);
-    remember_organisation(context, name, &org_domain(context, &dns, &discovery))
+    remember_organisation(context, name, &org_domain(context, &dns, &discovery), missed)
 }
 
-/// Remembers the organisational domain of a name, and returns it.
-fn remember_organisation(context: &Context<'_>, name: &Name, walk: &Fact<Name>) -> Option<Name> {
+/// Remembers the organisational domain of a name, and returns it. It is remembered only where nothing was missing since
+/// `missed` was counted.
+fn remember_organisation(context: &Context<'_>, name: &Name, walk: &Fact<Name>, missed: usize) -> Option<Name> {
     let found = match &walk.observed {
         Observed::Present(domain) => Some(domain.clone()),
         Observed::Absent(_) | Observed::Unknown(_) => context.listed_organisation(name),
     };
+    if context.source.missed() != missed {
+        return found;
+    }
     let mut cache = context.cache.organisations.borrow_mut();
     if cache.len() >= MOST_ORGANISATIONS {
         cache.clear();

@@ -15,7 +15,7 @@ use super::{Context, dnssec};
 const BESIDE_CNAME: [RecordType; 6] =
     [RecordType::A, RecordType::AAAA, RecordType::MX, RecordType::NS, RecordType::TXT, RecordType::CAA];
 
-/// Facts about the domain's own records. The TTL of the mail records is added by [`with_mail_ttl`].
+/// Facts about the domain's own records. The TTL of the mail records is collected apart ([`mail_ttl`]).
 pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
     let zone = context.source.zone_of(name).map(|(origin, _)| origin);
     let exchangers = context.records(name, RecordType::MX);
@@ -48,7 +48,7 @@ pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
 fn mx_rows(context: &Context<'_>, set: &RecordSet, zone: Option<&Name>) -> Vec<MxFacts> {
     let mut rows: Vec<(u16, MxFacts)> = Vec::with_capacity(set.records.len());
     let mut hidden = Vec::new();
-    for record in &set.records {
+    for record in set.records.iter() {
         match &record.data {
             RData::Mx { preference, exchange, span, relative } => {
                 rows.push((*preference, mx_row(context, *preference, exchange, *span, *relative, zone)));
@@ -287,8 +287,11 @@ fn zone_facts(context: &Context<'_>, zone: &Name) -> ZoneFacts {
     if let Some(known) = context.cache.zone.borrow().as_ref().filter(|known| known.zone == *zone) {
         return known.clone();
     }
+    let missed = context.source.missed();
     let facts = ZoneFacts { zone: zone.clone(), ns: name_servers(context, zone), soa: soa(context, zone) };
-    *context.cache.zone.borrow_mut() = Some(facts.clone());
+    if context.source.missed() == missed {
+        *context.cache.zone.borrow_mut() = Some(facts.clone());
+    }
     facts
 }
 
@@ -304,7 +307,7 @@ fn name_servers(context: &Context<'_>, zone: &Name) -> Fact<List<NsFacts>> {
     };
     let mut rows: Vec<NsFacts> = Vec::with_capacity(set.records.len());
     let mut hidden = Vec::new();
-    for record in &set.records {
+    for record in set.records.iter() {
         match &record.data {
             RData::Ns(host, at) => {
                 let (cname, addresses, _) = target_addresses(context, host, *at);
@@ -364,8 +367,8 @@ fn wildcard(context: &Context<'_>, name: &Name, records: impl Fn(&Name) -> Resul
     }
 }
 
-/// Adds the smallest TTL among the MX, SPF and DMARC records.
-pub(super) fn with_mail_ttl(mut dns: DnsFacts, context: &Context<'_>, name: &Name) -> DnsFacts {
+/// The smallest TTL among the MX, SPF and DMARC records.
+pub(super) fn mail_ttl(context: &Context<'_>, name: &Name) -> Fact<Seconds> {
     let mut smallest: Option<(u32, Span)> = None;
     let mut note = |ttl: Option<u32>, span: Span| {
         if let Some(ttl) = ttl
@@ -387,13 +390,12 @@ pub(super) fn with_mail_ttl(mut dns: DnsFacts, context: &Context<'_>, name: &Nam
         Ok(texts) => texts.list.iter().for_each(|text| note(text.ttl, text.record)),
         Err(missing) => unknown = unknown.or(missing.cause().map(|_| missing)),
     }
-    dns.mail_ttl = match (smallest, unknown) {
+    match (smallest, unknown) {
         // The record that was not seen may have the smallest.
         (_, Some(missing)) => missing.fact(context.method),
         (Some((ttl, span)), None) => context.present(Seconds(i64::from(ttl)), Some(span)),
         (None, None) => Missing::absent(Proof::NotStated, None).fact(context.method),
-    };
-    dns
+    }
 }
 
 fn is_spf(text: &TextRecord) -> bool {

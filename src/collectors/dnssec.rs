@@ -175,7 +175,7 @@ impl Numbers<'_> {
             return Err(missing);
         }
         let mut numbers = Vec::with_capacity(set.records.len());
-        for record in &set.records {
+        for record in set.records.iter() {
             let number = match &record.data {
                 RData::Other(text) => number(text, rtype, field),
                 _ => None,

@@ -14,6 +14,7 @@ mod dkim;
 mod dmarc;
 mod dns;
 mod dnssec;
+mod families;
 mod host;
 mod inventory;
 mod mail_use;
@@ -26,6 +27,7 @@ mod tests;
 mod transport;
 
 pub use context::{Cache, Context, PolicyFile};
+pub use families::Families;
 pub use host::{HostInput, collect as host};
 pub use service::{ServiceInput, collect as service};
 
@@ -40,29 +42,8 @@ pub fn organisation(organisation: &Organisation) -> OrganisationFacts {
 }
 
 /// Collects all facts about one mail domain.
-///
-/// The struct literal is the registry of families: a family that is not collected does not compile.
 pub fn domain(context: &Context<'_>, name: &Name) -> DomainFacts {
-    let dns = dns::collect(context, name);
-    let spf = spf::collect(context, name);
-    let dmarc = dmarc::collect(context, name);
-    let dkim = dkim::collect(context, name);
-    let dns = dns::with_mail_ttl(dns, context, name);
-    DomainFacts {
-        mail: mail_use::collect(context, name, &dns, &spf, &dkim),
-        inventory: inventory::collect(context, name),
-        mta_sts: transport::mta_sts(context, name, &dns),
-        tls_rpt: transport::tls_rpt(context, name),
-        dane: dane::collect(context, name, &dns),
-        bimi: transport::bimi(context, name),
-        caa: transport::caa(context, name),
-        dnssec: dnssec::collect(context, name),
-        authority: authority::collect(context, name),
-        second_resolver: second_resolver::collect(context, name, &dns),
-        reputation: reputation::collect(context, name),
-        dns,
-        spf,
-        dmarc,
-        dkim,
-    }
+    let mut families = Families::default();
+    families.collect(context, name);
+    families.facts()
 }

@@ -424,13 +424,13 @@ struct Dns<'a, 'c> {
 }
 
 impl Dns<'_, '_> {
-    fn ask<T>(&self, name: &str, rtype: RecordType, take: impl Fn(RData) -> Option<T>) -> Lookup<Vec<T>> {
+    fn ask<T>(&self, name: &str, rtype: RecordType, take: impl Fn(&RData) -> Option<T>) -> Lookup<Vec<T>> {
         // A name that cannot exist on the wire does not exist.
         let Ok(name) = spf::query_name(name) else { return Lookup::NxDomain };
         match self.context.records(&name, rtype) {
             Ok(set) => match set.doubt() {
                 Some(missing) => lookup_without_records(missing),
-                None => Lookup::Found(set.records.into_iter().filter_map(|record| take(record.data)).collect()),
+                None => Lookup::Found(set.records.iter().filter_map(|record| take(&record.data)).collect()),
             },
             Err(missing) => lookup_without_records(missing),
         }
@@ -466,28 +466,28 @@ impl SpfDns for Dns<'_, '_> {
             {
                 lookup_without_records(missing)
             }
-            Ok(texts) => Lookup::Found(texts.list.into_iter().map(|text| text.text.bytes).collect()),
+            Ok(texts) => Lookup::Found(texts.list.into_iter().map(|text| text.text.bytes.clone()).collect()),
             Err(missing) => lookup_without_records(missing),
         }
     }
 
     fn a(&self, name: &str) -> Lookup<Vec<Ipv4Addr>> {
         self.ask(name, RecordType::A, |data| match data {
-            RData::A(address, _) => Some(address),
+            RData::A(address, _) => Some(*address),
             _ => None,
         })
     }
 
     fn aaaa(&self, name: &str) -> Lookup<Vec<Ipv6Addr>> {
         self.ask(name, RecordType::AAAA, |data| match data {
-            RData::Aaaa(address, _) => Some(address),
+            RData::Aaaa(address, _) => Some(*address),
             _ => None,
         })
     }
 
     fn mx(&self, name: &str) -> Lookup<Vec<String>> {
         let found = self.ask(name, RecordType::MX, |data| match data {
-            RData::Mx { preference, exchange, .. } => Some((preference, exchange)),
+            RData::Mx { preference, exchange, .. } => Some((*preference, exchange.clone())),
             _ => None,
         });
         match found {

@@ -236,7 +236,7 @@ fn caa_facts(context: &Context<'_>, name: Name, set: &RecordSet) -> CaaFacts {
         critical: missing.fact(context.method),
         known: missing.fact(context.method),
     };
-    for record in &set.records {
+    for record in set.records.iter() {
         let RData::Caa { flags, tag, value, span } = &record.data else {
             rows.extend(malformed(record).as_ref().map(unknown));
             continue;

@@ -63,6 +63,9 @@ pub(super) fn write(
     write_stdout(|colour, width, out| reports::render(args.format, assessment, &context(colour, width), out))
 }
 
+/// Octets of a report that are written at once.
+const BUFFER: usize = 1 << 16;
+
 /// Writes to standard output, told whether it takes colour and how many columns it has.
 pub(super) fn write_stdout(
     render: impl FnOnce(bool, usize, &mut dyn Write) -> std::io::Result<()>,
@@ -74,7 +77,7 @@ pub(super) fn write_stdout(
         anstream::ColorChoice::Auto => stdout.is_terminal(),
     };
     let width = columns().or_else(|| terminal_width(&stdout)).unwrap_or(WIDTH);
-    let mut out = BufWriter::new(stdout.lock());
+    let mut out = BufWriter::with_capacity(BUFFER, stdout.lock());
     match render(colour, width, &mut out).and_then(|()| out.flush()) {
         // A reader that has seen enough (`| head`) does not change the verdict.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -5,9 +5,11 @@
 //! the text is registered like a file, so that a fact points at the characters it was read from, wherever they came
 //! from, and the file names the artefact behind it. Nothing here interprets an artefact.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
@@ -74,16 +76,43 @@ impl Drop for Held {
     }
 }
 
+/// What a text renders, and under which path people find it. Made only for what is kept: in a run without a snapshot
+/// that is what findings quote, a small part of all messages.
+pub struct Origin {
+    /// The path of the text.
+    pub path: String,
+    /// The artefact behind it.
+    pub artefact: Artefact,
+}
+
+/// Makes an [`Origin`] when it is needed.
+type LateOrigin = Box<dyn FnOnce() -> Origin + Send>;
+
+/// A file whose text may be dropped.
+#[derive(Default)]
+struct Holding {
+    /// How many [`Held`] there are.
+    count: usize,
+    /// What the text renders, until that is needed.
+    origin: Option<LateOrigin>,
+}
+
+impl fmt::Debug for Holding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Holding").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug)]
 struct Inner {
     files: Files,
     artefacts: Vec<(FileId, Artefact)>,
     /// Files that were reserved and are not filled yet.
     unfilled: BTreeSet<FileId>,
-    /// How many [`Held`] there are of a file, for those whose text may be dropped.
-    held: BTreeMap<FileId, usize>,
+    /// Files whose text may be dropped.
+    held: HashMap<FileId, Holding>,
     /// Files that are pointed at by what outlives the targets.
-    quoted: BTreeSet<FileId>,
+    quoted: HashSet<FileId>,
     /// Whether the files have been taken: what comes later is dropped.
     closed: bool,
 }
@@ -96,8 +125,8 @@ impl Recorder {
                 files,
                 artefacts: Vec::new(),
                 unfilled: BTreeSet::new(),
-                held: BTreeMap::new(),
-                quoted: BTreeSet::new(),
+                held: HashMap::new(),
+                quoted: HashSet::new(),
                 closed: false,
             }),
             keep_raw,
@@ -110,15 +139,72 @@ impl Recorder {
         if self.keep_raw {
             return None;
         }
-        self.with(|inner| *inner.held.entry(file).or_default() += 1);
+        self.with(|inner| inner.held.entry(file).or_default().count += 1);
         Some(Held { recorder: Arc::clone(self), file })
     }
 
     /// Keeps the texts of files for good: a finding points at them. They must be held while this is called.
     pub fn quote(&self, files: impl IntoIterator<Item = FileId>) {
-        if !self.keep_raw {
-            self.with(|inner| inner.quoted.extend(files));
+        if self.keep_raw {
+            return;
         }
+        let late = |inner: &mut Inner, file| {
+            inner.quoted.insert(file);
+            inner.held.get_mut(&file).and_then(|holding| holding.origin.take())
+        };
+        let origins: Vec<(FileId, LateOrigin)> = self.with(|inner| {
+            files.into_iter().filter_map(|file| late(inner, file).map(|origin| (file, origin))).collect()
+        });
+        // Digests are computed outside the lock.
+        for (file, origin) in origins {
+            let Origin { path, artefact } = origin();
+            let evidence = artefact.id();
+            self.with(|inner| {
+                if !inner.closed {
+                    inner.files.name(file, path, evidence);
+                }
+            });
+        }
+    }
+
+    /// An id for a text that follows at once, by [`Recorder::fill_held`].
+    pub fn begin(&self) -> FileId {
+        self.with(|inner| {
+            let id = inner.files.add(String::new(), Vec::new());
+            // Until then it is evidence without a byte: it must not be taken for a file of the repository.
+            inner.files.name(id, String::new(), "");
+            id
+        })
+    }
+
+    /// Gives the text of what was begun, and keeps it like [`Recorder::hold`]. What it renders is asked for where
+    /// everything is kept, and otherwise when something quotes the text.
+    pub fn fill_held(
+        self: &Arc<Self>,
+        id: FileId,
+        text: Vec<u8>,
+        origin: impl FnOnce() -> Origin + Send + 'static,
+    ) -> Option<Held> {
+        if self.keep_raw {
+            let Origin { path, artefact } = origin();
+            let evidence = artefact.id();
+            self.with(|inner| {
+                if !inner.closed {
+                    inner.files.fill(id, text, evidence.as_str());
+                    inner.files.name(id, path, evidence);
+                    inner.artefacts.push((id, artefact));
+                }
+            });
+            return None;
+        }
+        let origin: LateOrigin = Box::new(origin);
+        self.with(|inner| {
+            if !inner.closed {
+                inner.files.fill(id, text, "");
+                inner.held.insert(id, Holding { count: 1, origin: Some(origin) });
+            }
+        });
+        Some(Held { recorder: Arc::clone(self), file: id })
     }
 
     /// Registers an artefact under a path that people can read, with the text that renders it.
@@ -188,9 +274,9 @@ impl Recorder {
 
 impl Inner {
     fn let_go(&mut self, file: FileId) {
-        let Some(count) = self.held.get_mut(&file) else { return };
-        *count -= 1;
-        if *count > 0 {
+        let Some(holding) = self.held.get_mut(&file) else { return };
+        holding.count -= 1;
+        if holding.count > 0 {
             return;
         }
         self.held.remove(&file);

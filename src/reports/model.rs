@@ -11,7 +11,7 @@ use serde::ser::{Serialize, Serializer};
 use answers::{AnswerDocument, GivenAnswerDocument};
 
 use super::explanation::{Line, explanation};
-use super::place::{Evidence, place};
+use super::place::{evidence_id, place};
 use super::{Context, days_until};
 use crate::diag::{Diagnostic, Level, Place};
 use crate::facts::{Cause, Coverage, Ignored, LiveCoverage, Proof, SourceRead, Target, View};
@@ -477,7 +477,7 @@ impl FindingDocument {
             target: finding.target.name.clone(),
             verdict: finding.verdict,
             place: finding.span().and_then(|span| place(context, span)),
-            evidence: finding.span().and_then(|span| Evidence::at(context, span)).map(|evidence| evidence.id),
+            evidence: finding.span().and_then(|span| evidence_id(context, span)),
             because: reasons(false),
             also: reasons(true),
             record: finding.detail.and_then(|detail| detail.record.as_deref().cloned()),
@@ -540,7 +540,7 @@ impl ReasonDocument {
             negated: blame.negated,
             note: blame.note.as_deref().map(str::to_owned),
             place: blame.span.and_then(|span| place(context, span)),
-            evidence: blame.span.and_then(|span| Evidence::at(context, span)).map(|evidence| evidence.id),
+            evidence: blame.span.and_then(|span| evidence_id(context, span)),
         }
     }
 }

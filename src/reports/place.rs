@@ -23,6 +23,12 @@ pub(super) fn place(context: &Context<'_>, span: Span) -> Option<Place> {
     Some(place)
 }
 
+/// The id of the artefact that a span points into, when that was observed on the network.
+pub(super) fn evidence_id(context: &Context<'_>, span: Span) -> Option<String> {
+    let known = (span.file.0 as usize) < context.files.len();
+    known.then(|| context.files.get(span.file).evidence.as_deref().map(str::to_owned)).flatten()
+}
+
 /// The path from the repository's root, or `None` when the file lies outside or has no name.
 pub(super) fn relative(context: &Context<'_>, path: &str) -> Option<String> {
     let joined = match path.strip_prefix('/') {
@@ -66,9 +72,8 @@ impl Evidence {
     /// What a span points at, when that was observed on the network.
     pub(super) fn at(context: &Context<'_>, span: Span) -> Option<Evidence> {
         let place = place(context, span)?;
-        let file = context.files.get(span.file);
-        let id = file.evidence.as_deref()?.to_owned();
-        let quote = escape::cut(&file.line_text(place.line), QUOTE).into_owned();
+        let id = evidence_id(context, span)?;
+        let quote = escape::cut(&context.files.get(span.file).line_text(place.line), QUOTE).into_owned();
         Some(Evidence { place, id, quote })
     }
 

@@ -337,7 +337,7 @@ impl Offline<'_> {
         }
         if !records.is_empty() {
             let incomplete = self.incomplete(walk, node);
-            return Step::Done { outcome: Outcome::Records(records), wildcard, incomplete };
+            return Step::Done { outcome: Outcome::Records(records.into()), wildcard, incomplete };
         }
         match alias {
             Some((index, entry)) if !contradiction => self.follow(name, index, entry, wildcard),

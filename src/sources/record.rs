@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::diag::Span;
 use crate::facts::domain::Security;
@@ -107,8 +108,8 @@ pub enum RData {
         /// Whether the exchange was written relative to the origin, without final dot.
         relative: bool,
     },
-    /// Text: TXT and the obsolete SPF type.
-    Txt(Text),
+    /// Text: TXT and the obsolete SPF type. Shared, because several families of facts read the same text.
+    Txt(Arc<Text>),
     /// Start of authority.
     Soa(Box<Soa>),
     /// Certification authority authorisation.
@@ -278,8 +279,8 @@ pub struct Incomplete {
 /// Outcome of a lookup. The states are never folded into one another (RFC 2308 section 2, RFC 8914).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// At least one record of the type.
-    Records(Vec<Record>),
+    /// At least one record of the type. Shared, because answers are handed out again and again.
+    Records(Arc<[Record]>),
     /// No record of the type. `proof` says whether the name exists; `span` is the record that proves it (the SOA).
     Absent {
         /// `Proof::Nxdomain` or `Proof::Nodata`.
@@ -327,6 +328,12 @@ pub trait RecordSource {
     /// What a second resolver answers; `None` when none was given.
     fn second_opinion(&self, _name: &Name, _rtype: RecordType) -> Option<Answer> {
         None
+    }
+
+    /// How many lookups so far were without an answer that a later round may bring. What is collected while this number
+    /// stays as it is does not change any more.
+    fn missed(&self) -> usize {
+        0
     }
 
     /// Whether the source is the network, where names that are not known can be asked for.

@@ -55,7 +55,7 @@ impl RecordSource for Fake<'_> {
                 (RecordType::A, _) => RData::A(value.parse().unwrap(), span),
                 (RecordType::AAAA, _) => RData::Aaaa(value.parse().unwrap(), span),
                 (RecordType::PTR, _) => RData::Ptr(Name::parse(value).unwrap(), span),
-                _ => RData::Txt(Text::plain(value.as_bytes().to_vec(), self.file, 1)),
+                _ => RData::Txt(Text::plain(value.as_bytes().to_vec(), self.file, 1).into()),
             };
             records.push(Record { owner: name.clone(), rtype, ttl: Some(60), data, span });
         }
@@ -63,7 +63,7 @@ impl RecordSource for Fake<'_> {
         let outcome = match (failure, records.is_empty()) {
             (Some(cause), _) => Outcome::Unknown { cause, note: format!("{name}: {cause}"), span: Some(span) },
             (None, true) => Outcome::Absent { proof, span: Some(span) },
-            (None, false) => Outcome::Records(records),
+            (None, false) => Outcome::Records(records.into()),
         };
         Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None }
     }

@@ -133,7 +133,7 @@ impl Fake {
             RecordType::MX => {
                 RData::Mx { preference: words[0].parse().unwrap(), exchange: name(words[1]), span, relative: false }
             }
-            RecordType::TXT => RData::Txt(Text::plain(data.as_bytes().to_vec(), span.file, 0)),
+            RecordType::TXT => RData::Txt(Text::plain(data.as_bytes().to_vec(), span.file, 0).into()),
             RecordType::SOA => {
                 let (mname, serial) = (name("ns"), data.parse().unwrap());
                 let soa = Soa {
@@ -199,7 +199,7 @@ impl RecordSource for Fake {
                 self.records.iter().filter(|r| r.owner == at && r.rtype == rtype).cloned().collect();
             let outcome = match self.failures.get(&(at.clone(), rtype)) {
                 Some(cause) => Outcome::Unknown { cause: *cause, note: format!("{at} {rtype} failed"), span: None },
-                None if !here.is_empty() => Outcome::Records(here),
+                None if !here.is_empty() => Outcome::Records(here.into()),
                 None => {
                     let alias = self.records.iter().find(|record| record.owner == at);
                     if let Some(Record { data: RData::Cname(target, span), .. }) = alias {

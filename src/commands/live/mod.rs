@@ -215,14 +215,14 @@ impl Run {
         // A run that judges keeps the answers with its rules.
         let only_collects = self.keep.is_some() && self.judge.is_none();
         let answers = self.setup.inventory.as_ref().filter(|_| only_collects).map(input::answers).transpose()?;
-        let runtime = runtime()?;
+        let runtime = runtime(self.plan.probes)?;
         let job = run::Job {
             plan: self.plan,
             inventory: self.setup.inventory.map(|loaded| loaded.inventory),
             judge: self.judge,
             kept: self.kept,
         };
-        let mut collected = runtime.block_on(run::collect(job, self.setup.files, self.store, quiet))?;
+        let mut collected = run(&runtime, job, self.setup.files, self.store, quiet)?;
         runtime.shutdown_background();
         if let Some(store) = collected.store.take() {
             let path = store.path().to_owned();
@@ -307,6 +307,24 @@ fn offline(args: &AuditArgs, inventory: Option<&LoadedInventory>) -> anyhow::Res
     }))
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the network runtime")
+/// DNS alone is asked by one thread: there is little to compute for each answer, and handing it to another thread would
+/// cost more. With probes there are the handshakes of TLS, which take many threads.
+fn runtime(probes: bool) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if !probes {
+        builder.worker_threads(1);
+    }
+    builder.enable_all().build().context("cannot start the network runtime")
+}
+
+/// Runs a job among the threads of the runtime, so that what tasks find out wakes no other thread.
+fn run(
+    runtime: &tokio::runtime::Runtime,
+    job: run::Job,
+    files: Files,
+    store: Option<Store>,
+    quiet: bool,
+) -> anyhow::Result<Collected> {
+    let collected = runtime.spawn(run::collect(job, files, store, quiet));
+    runtime.block_on(collected).context("the run ended by a defect")?
 }

@@ -19,10 +19,11 @@ use super::interrupt::Interrupt;
 use super::plan::{Domain, Plan};
 use super::progress::Progress;
 use super::targets::{self, Exchanger, Service, Work};
-use crate::collectors::{self, Cache, Context, ServiceInput};
+use crate::collectors::{self, Cache, Context, Families, ServiceInput};
 use crate::commands::store::Store;
 use crate::diag::{FileId, Files, Level, Span};
 use crate::engine;
+use crate::facts::DomainFacts;
 use crate::facts::stored::{SnapshotLine, StoredCoverage, StoredMessage, StoredTarget, line};
 use crate::facts::{Artefact, Cause, LiveCoverage, LiveMessage, Method, NotReached, Recorder, Target, TargetFacts};
 use crate::findings::AssessedTarget;
@@ -191,11 +192,18 @@ type Sender = mpsc::UnboundedSender<Seen>;
 impl Run {
     /// Runs a collector until no answer is missing, and gives the facts of that round. The texts that they point at are
     /// kept until the result is dropped: after the target was judged.
-    async fn settle<T>(&self, collect: impl Fn(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> Settled<T> {
-        live::settle(&self.live, |view| collect(&self.context(view, fetches))).await
+    async fn settle<T>(&self, mut collect: impl FnMut(&Context<'_>) -> T, fetches: &[PolicyFetch]) -> Settled<T> {
+        live::settle(&self.live, move |view| collect(&self.context(view, fetches))).await
     }
 
-    /// What a collector needs for one round. Nothing is remembered from one round to the next, because answers change.
+    /// Collects the facts about a domain, each family until all its questions are answered.
+    async fn settle_domain(&self, name: &Name, fetches: &[PolicyFetch]) -> Settled<DomainFacts> {
+        let mut families = Families::default();
+        let Settled { used, rounds, .. } = self.settle(|context| families.collect(context, name), fetches).await;
+        Settled { value: families.facts(), used, rounds }
+    }
+
+    /// What a collector needs for one round.
     fn context<'a>(&'a self, source: &'a dyn RecordSource, fetches: &'a [PolicyFetch]) -> Context<'a> {
         Context {
             source,
@@ -219,11 +227,11 @@ impl Run {
 
     /// Looks at one domain.
     async fn domain(self: Arc<Self>, (name, anchor): Domain, seen: Sender) {
-        let mut settled = self.settle(|context| collectors::domain(context, &name), &[]).await;
+        let mut settled = self.settle_domain(&name, &[]).await;
         if self.job.plan.probes && settled.value.mta_sts.valid.observed.present() == Some(&true) {
             let fetches: Vec<PolicyFetch> = self.policy(&name).await.into_iter().collect();
             if !fetches.is_empty() {
-                settled = self.settle(|context| collectors::domain(context, &name), &fetches).await;
+                settled = self.settle_domain(&name, &fetches).await;
             }
         }
         let exchangers = targets::exchangers(&name, &settled.value);

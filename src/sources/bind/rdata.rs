@@ -97,7 +97,7 @@ impl<'a> Raw<'a> {
                 let relative = !self.bytes[token.start..token.end].ends_with(b".") && reader.text(token) != b"@";
                 RData::Mx { preference, exchange, span: reader.span(token), relative }
             }
-            RecordType::TXT | RecordType::SPF => return reader.strings().map(RData::Txt),
+            RecordType::TXT | RecordType::SPF => return reader.strings().map(|text| RData::Txt(text.into())),
             RecordType::SOA => reader.soa()?,
             RecordType::CAA => {
                 let flags = reader.number(255, "flags")? as u8;
@@ -186,7 +186,7 @@ impl<'a> Raw<'a> {
             }
             at = end;
         }
-        (!text.chunks.is_empty()).then(|| RData::Txt(text.finish(self.start, self.end)))
+        (!text.chunks.is_empty()).then(|| RData::Txt(text.finish(self.start, self.end).into()))
     }
 }
 

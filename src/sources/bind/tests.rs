@@ -413,7 +413,7 @@ fn render(octets: &[u8], choices: &[u8]) -> (Vec<u8>, Vec<std::ops::Range<usize>
 fn text_of(store: &Store, files: &Files) -> Text {
     let record = store.records(files).next().unwrap().1;
     match record.data {
-        RData::Txt(text) => text,
+        RData::Txt(text) => (*text).clone(),
         other => panic!("{other:?}"),
     }
 }

@@ -8,7 +8,8 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::{Equivalent, HashMap};
-use tokio::sync::OnceCell;
+
+use super::cell::Cell;
 
 /// A bounded map from questions to cells.
 #[derive(Debug)]
@@ -20,10 +21,10 @@ pub(super) struct Cache<K, V> {
 
 #[derive(Debug)]
 struct Generations<K, V> {
-    young: HashMap<K, Arc<OnceCell<V>>>,
-    old: HashMap<K, Arc<OnceCell<V>>>,
+    young: HashMap<K, Arc<Cell<V>>>,
+    old: HashMap<K, Arc<Cell<V>>>,
     /// What is to be dropped, outside the lock.
-    gone: HashMap<K, Arc<OnceCell<V>>>,
+    gone: HashMap<K, Arc<Cell<V>>>,
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
@@ -33,11 +34,11 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     /// The cell of a question, new or old.
-    pub(super) fn cell<Q: Hash + Equivalent<K>>(&self, question: &Q, key: impl FnOnce() -> K) -> Arc<OnceCell<V>> {
+    pub(super) fn cell<Q: Hash + Equivalent<K>>(&self, question: &Q, key: impl FnOnce() -> K) -> Arc<Cell<V>> {
         self.with(|generations| match generations.find(question, self.limit) {
             Some(cell) => cell,
             None => {
-                let cell = Arc::new(OnceCell::new());
+                let cell = Arc::<Cell<V>>::default();
                 generations.insert(key(), Arc::clone(&cell), self.limit);
                 cell
             }
@@ -45,13 +46,13 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     /// The cell of a question if it is filled.
-    pub(super) fn known<Q: Hash + Equivalent<K>>(&self, question: &Q) -> Option<Arc<OnceCell<V>>> {
-        self.with(|generations| generations.find(question, self.limit)).filter(|cell| cell.initialized())
+    pub(super) fn known<Q: Hash + Equivalent<K>>(&self, question: &Q) -> Option<Arc<Cell<V>>> {
+        self.with(|generations| generations.find(question, self.limit)).filter(|cell| cell.get().is_some())
     }
 
     /// Sets what is known of a question; whether something else was known before.
     pub(super) fn put(&self, key: K, value: V) -> bool {
-        let cell = Arc::new(OnceCell::new_with(Some(value)));
+        let cell = Arc::new(Cell::filled(value));
         self.with(|generations| generations.young.insert(key, cell)).is_some()
     }
 
@@ -74,7 +75,7 @@ impl<K: Eq + Hash, V> Cache<K, V> {
 }
 
 impl<K: Eq + Hash, V> Generations<K, V> {
-    fn find<Q: Hash + Equivalent<K>>(&mut self, question: &Q, limit: usize) -> Option<Arc<OnceCell<V>>> {
+    fn find<Q: Hash + Equivalent<K>>(&mut self, question: &Q, limit: usize) -> Option<Arc<Cell<V>>> {
         if let Some(cell) = self.young.get(question) {
             return Some(Arc::clone(cell));
         }
@@ -83,9 +84,10 @@ impl<K: Eq + Hash, V> Generations<K, V> {
         Some(cell)
     }
 
-    fn insert(&mut self, key: K, cell: Arc<OnceCell<V>>, limit: usize) {
+    fn insert(&mut self, key: K, cell: Arc<Cell<V>>, limit: usize) {
         if self.young.len() >= limit {
-            self.gone = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            let young = std::mem::replace(&mut self.young, HashMap::with_capacity(limit));
+            self.gone = std::mem::replace(&mut self.old, young);
         }
         self.young.insert(key, cell);
     }

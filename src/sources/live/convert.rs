@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 use super::wire::{self, Broken, CLASS_IN, Head, Message, Section};
 use crate::diag::{FileId, Span};
@@ -41,7 +42,10 @@ impl Page {
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
-        self.text.shrink_to_fit();
+        // A copy into less room pays only where much of it is empty.
+        if self.text.capacity() > 2 * self.text.len() {
+            self.text.shrink_to_fit();
+        }
         self.text.into_bytes()
     }
 
@@ -57,6 +61,25 @@ impl Page {
         let start = self.at();
         let _ = write!(self.text, "{value}");
         self.since(start)
+    }
+
+    /// A number in decimal digits. Texts have many of them, and formatting them in the general way takes longer.
+    fn number(&mut self, number: impl Into<u32>) -> Span {
+        let (start, mut rest) = (self.at(), number.into());
+        let (mut digits, mut first) = ([b'0'; 10], 9);
+        while rest >= 10 {
+            digits[first] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            first -= 1;
+        }
+        digits[first] = b'0' + rest as u8;
+        self.text.extend(digits[first..].iter().copied().map(char::from));
+        self.since(start)
+    }
+
+    /// Adds words without formatting.
+    pub(super) fn words(&mut self, words: &[&str]) {
+        words.iter().for_each(|word| self.text.push_str(word));
     }
 
     /// A name with its final dot. Characters that mean something else in zone files are escaped (RFC 1035 section 5.1).
@@ -163,9 +186,16 @@ fn record(head: &Head, data: Result<&[u8], &[u8]>, others: bool, page: &mut Page
     let start = page.at();
     page.name(&head.owner);
     match head.class {
-        CLASS_IN => page.put(format_args!(" {} IN {} ", head.ttl, head.rtype)),
-        class => page.put(format_args!(" {} CLASS{class} {} ", head.ttl, head.rtype)),
-    };
+        CLASS_IN => {
+            page.words(&[" "]);
+            page.number(head.ttl);
+            match head.rtype.mnemonic() {
+                Some(rtype) => page.words(&[" IN ", rtype, " "]),
+                None => _ = page.put(format_args!(" IN {} ", head.rtype)),
+            }
+        }
+        class => _ = page.put(format_args!(" {} CLASS{class} {} ", head.ttl, head.rtype)),
+    }
     let data_start = page.at();
     let value = match (head.class, data) {
         (CLASS_IN, Ok(data)) => typed(head.rtype, data, others, page),
@@ -195,7 +225,12 @@ fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Optio
     Some(match rtype {
         RecordType::A => {
             let address = Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?);
-            RData::A(address, page.put(address))
+            let start = page.at();
+            for (index, octet) in data.iter().enumerate() {
+                page.words(if index == 0 { &[] } else { &["."] });
+                page.number(*octet);
+            }
+            RData::A(address, page.since(start))
         }
         RecordType::AAAA => {
             let address = Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?);
@@ -211,11 +246,12 @@ fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Optio
                 return None;
             }
             let preference = u16::from_be_bytes(*preference);
-            page.put(format_args!("{preference} "));
+            page.number(preference);
+            page.text.push(' ');
             let span = page.name(&exchange);
             RData::Mx { preference, exchange, span, relative: false }
         }
-        RecordType::TXT | RecordType::SPF => RData::Txt(text(data, page)?),
+        RecordType::TXT | RecordType::SPF => RData::Txt(Arc::new(text(data, page)?)),
         RecordType::SOA => RData::Soa(Box::new(soa(data, page)?)),
         RecordType::CAA => caa(data, page)?,
         RecordType::TLSA => {
@@ -301,7 +337,7 @@ fn soa(data: &[u8], page: &mut Page) -> Option<Soa> {
     for ((value, octets), span) in values.iter_mut().zip(numbers.as_chunks::<4>().0).zip(&mut spans[2..]) {
         *value = u32::from_be_bytes(*octets);
         page.text.push(' ');
-        *span = page.put(*value);
+        *span = page.number(*value);
     }
     let [serial, refresh, retry, expire, minimum] = values;
     Some(Soa { mname, rname, serial, refresh, retry, expire, minimum, spans })

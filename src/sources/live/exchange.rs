@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{Instant, timeout};
 
+use super::batch::Outcome;
 use super::pool::{self, Pool, Silence};
 use super::random::Random;
 use super::wire::{self, Question};
@@ -85,23 +86,24 @@ pub(super) struct Path<'a> {
 }
 
 impl Path<'_> {
-    /// Asks a question once over UDP, and what must follow from the reply.
+    /// Asks a question once over UDP, and what must follow from the reply. With `asked`, it was asked already.
     ///
     /// # Errors
     /// Nothing of use was received.
-    pub(super) async fn ask(&self, question: &Arc<Question>) -> Result<Heard, Miss> {
-        let heard = self.ask_as_it_is(question).await?;
+    pub(super) async fn ask(&self, question: &Arc<Question>, asked: Option<Outcome>) -> Result<Heard, Miss> {
+        let heard = self.ask_as_it_is(question, asked).await?;
         // RFC 6891 section 7: a server that does not implement EDNS says so, and is asked without it.
         match heard.octets.get(3).map(|flags| flags & 0x0f) {
-            Some(FORMERR | NOTIMP) => Box::pin(self.ask_as_it_is(&Arc::new(question.plain()))).await,
+            Some(FORMERR | NOTIMP) => Box::pin(self.ask_as_it_is(&Arc::new(question.plain()), None)).await,
             _ => Ok(heard),
         }
     }
 
-    async fn ask_as_it_is(&self, question: &Arc<Question>) -> Result<Heard, Miss> {
-        let octets = match self.pool {
-            Some(pool) => pool.ask(question, self.random, self.wait).await,
-            None => Box::pin(self.ask_once(question)).await,
+    async fn ask_as_it_is(&self, question: &Arc<Question>, asked: Option<Outcome>) -> Result<Heard, Miss> {
+        let octets = match (asked, self.pool) {
+            (Some(outcome), _) => outcome,
+            (None, Some(pool)) => pool.ask(question, self.random, self.wait).await,
+            (None, None) => Box::pin(self.ask_once(question)).await,
         };
         let octets = octets.map_err(|silence| self.silent(&silence))?;
         // RFC 7766 section 5: a truncated reply is asked for again over TCP, and what came of it is not used.

@@ -11,9 +11,12 @@
 //!
 //! [`Recorder`]: crate::facts::Recorder
 
+mod batch;
 mod cache;
+mod cell;
 mod convert;
 mod exchange;
+mod fetch;
 mod keys;
 mod outcome;
 mod pace;
@@ -31,16 +34,15 @@ mod validate;
 mod view;
 mod wire;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::Semaphore;
 
 use self::cache::Cache;
+use self::cell::Cell;
 use self::keys::{AskKey, Asked, QuestionKey, Questioned};
 use self::pace::Pace;
 use self::pool::Pool;
@@ -140,7 +142,7 @@ pub struct Live {
     /// The resolver for second opinions, if there is one.
     second: Vec<Upstream>,
     /// Questions to resolvers that are in flight.
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     /// Sockets for single questions that are open.
     sockets: Semaphore,
     questions: Cache<Questioned, Known>,
@@ -225,7 +227,7 @@ impl Live {
             pace: Pace::new(options.rate),
             resolvers,
             second,
-            permits: Semaphore::new(options.concurrency),
+            permits: Arc::new(Semaphore::new(options.concurrency)),
             sockets: Semaphore::new(options.concurrency.min(SINGLE_SOCKETS)),
             questions: Cache::new(remembered),
             asked: Cache::new(remembered / 2),
@@ -237,13 +239,6 @@ impl Live {
         })
     }
 
-    /// Asks what is not known yet, everything at the same time within the limits of the options. Every request is known
-    /// afterwards, if only as unknown with its cause.
-    pub async fn fetch(&self, requests: BTreeSet<Request>) {
-        let mut running: FuturesUnordered<_> = requests.into_iter().map(|request| self.answer(request)).collect();
-        while running.next().await.is_some() {}
-    }
-
     async fn answer(&self, request: Request) {
         match request {
             Request::Lookup(name, rtype) => self.look_up(name, rtype, Route::Resolvers).await,
@@ -251,12 +246,12 @@ impl Live {
             Request::Validate(name, rtype) => {
                 let key = QuestionKey { name: &name, rtype, route: Route::Resolvers };
                 let cell = self.validations.cell(&key, || key.to_owned());
-                cell.get_or_init(|| Box::pin(self.validate(&name, rtype))).await;
+                cell.fill_with(async || Box::pin(self.validate(&name, rtype)).await).await;
             }
             Request::Ask(server, name, rtype, mode) => {
                 let key = AskKey { server, name: &name, rtype, mode };
                 let cell = self.asked.cell(&key, || key.to_owned());
-                cell.get_or_init(|| Box::pin(self.reply(server, &name, rtype, mode))).await;
+                cell.fill_with(async || Box::pin(self.reply(server, &name, rtype, mode)).await).await;
             }
         }
     }
@@ -272,15 +267,18 @@ impl Live {
 
     async fn validate(&self, name: &Name, rtype: RecordType) -> Validated {
         // The validation points at the text of the answer, which must not go while the keys are asked for.
-        let answers = [Route::Resolvers, Route::Unchecked].map(|route| {
+        let cell = |route| {
             let key = QuestionKey { name, rtype, route };
             self.questions.cell(&key, || key.to_owned())
-        });
-        let received = answers.iter().find_map(|cell| self.time_of(cell.get()?.span.file));
-        self.validator.judge_as_of(received);
+        };
+        let checked = cell(Route::Resolvers);
+        let is_answer = |known: &Known| !matches!(known.said.answer.outcome, Outcome::Unknown { .. });
+        let unchecked = (!checked.get().is_some_and(is_answer)).then(|| cell(Route::Unchecked));
+        let time = |cell: &Arc<Cell<Known>>| self.time_of(cell.get()?.span.file);
+        self.validator.judge_as_of(time(&checked).or_else(|| time(unchecked.as_ref()?)));
         let validation = self.validator.validate(self, name, rtype).await;
         let held = validation.span.and_then(|span| self.recorder.hold(span.file));
-        drop(answers);
+        drop((checked, unchecked));
         Validated { validation, _held: held }
     }
 
@@ -299,10 +297,10 @@ impl Live {
     }
 
     /// What one question to resolvers brings, asked now or before.
-    async fn known(&self, name: &Name, rtype: RecordType, route: Route) -> Arc<OnceCell<Known>> {
+    async fn known(&self, name: &Name, rtype: RecordType, route: Route) -> Arc<Cell<Known>> {
         let key = QuestionKey { name, rtype, route };
         let cell = self.questions.cell(&key, || key.to_owned());
-        cell.get_or_init(|| self.find_out(name, rtype, route)).await;
+        cell.fill_with(async || Box::pin(self.find_out(name, rtype, route, None)).await).await;
         cell
     }
 
@@ -362,12 +360,7 @@ impl Live {
 
     /// Answers from what is known, and notes what is missing.
     pub fn view(&self) -> View<'_> {
-        View::new(self, false)
-    }
-
-    /// Like [`Live::view`], but what is missing is unknown for good: a limit of rounds was reached.
-    pub fn last_view(&self) -> View<'_> {
-        View::new(self, true)
+        View::new(self)
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) fn read(
     }
     answers.retain(|record| record.rtype == rtype);
     if !answers.is_empty() {
-        return said(Outcome::Records(answers), None);
+        return said(Outcome::Records(answers.into()), None);
     }
     let proven = soa.as_ref().is_some_and(|(section, owner, _)| *section == Section::Authority && end.is_within(owner));
     // RFC 1034 section 3.6.2: a chain that leaves what the server knows is followed by asking on.

@@ -25,6 +25,11 @@ impl Pace {
         Pace { interval, next: Mutex::default() }
     }
 
+    /// Whether nobody ever waits.
+    pub(super) fn is_free(&self) -> bool {
+        self.interval.is_none()
+    }
+
     /// Waits for the next turn of a server.
     pub(super) async fn turn(&self, server: SocketAddr) {
         let Some(interval) = self.interval else { return };

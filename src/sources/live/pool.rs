@@ -1,7 +1,9 @@
 //! The sockets on which one server is asked many questions at the same time.
 //!
 //! A pool has several connected UDP sockets, each with a source port of its own and one task that reads it. Questions
-//! wait in a table by their id. Who asks and who reads share nothing else, so a question costs no task and no socket.
+//! wait in a table by their id. Who asks and who reads share nothing else, so a question costs no task and no socket. Each
+//! question goes out over a socket chosen at random with an id chosen at random, so that an off-path attacker must guess
+//! both (RFC 5452 sections 4.4 and 9.2).
 //! A packet that is not the reply to a waiting question is counted and otherwise ignored (RFC 5452 section 9.1).
 
 use std::io::{self, ErrorKind};
@@ -14,6 +16,7 @@ use tokio::net::UdpSocket;
 use tokio::sync::oneshot;
 use tokio::task::AbortHandle;
 
+use super::batch::{Outcome, Replies};
 use super::random::Random;
 use super::wire::{self, Question};
 
@@ -44,9 +47,6 @@ impl From<io::Error> for Silence {
     }
 }
 
-/// What comes back of a question.
-type Outcome = Result<Vec<u8>, Silence>;
-
 /// Sockets to one server.
 #[derive(Debug)]
 pub(super) struct Pool {
@@ -64,8 +64,32 @@ struct Line {
 #[derive(Debug)]
 struct Waiter {
     question: Arc<Question>,
-    reply: oneshot::Sender<Outcome>,
+    reply: Receiver,
     ignored: u32,
+}
+
+/// Who waits for a reply.
+#[derive(Debug)]
+enum Receiver {
+    /// One who asked this alone.
+    One(oneshot::Sender<Outcome>),
+    /// One who asked many questions: a place among the replies.
+    Many(Arc<Replies>, usize),
+}
+
+impl Receiver {
+    fn take(self, outcome: Outcome) {
+        match self {
+            // Who has lost interest wants no reply.
+            Receiver::One(sender) => drop(sender.send(outcome)),
+            Receiver::Many(replies, place) => replies.put(place, outcome),
+        }
+    }
+
+    /// Whether nobody waits any more.
+    fn is_gone(&self) -> bool {
+        matches!(self, Receiver::One(sender) if sender.is_closed())
+    }
 }
 
 impl Pool {
@@ -95,7 +119,8 @@ impl Pool {
     ) -> Result<Vec<u8>, Silence> {
         let choice = usize::from(random.number()?) % self.lines.len().max(1);
         let Some(line) = self.lines.get(choice) else { return Err(Silence::Refused) };
-        let (id, reply) = line.wait_for(question, random)?;
+        let (sender, reply) = oneshot::channel();
+        let id = line.wait_for(Arc::clone(question), random, Receiver::One(sender))?;
         // Leaves the table when the caller loses interest.
         let seat = Seat { line, id };
         let packet = question.with_id(id);
@@ -108,6 +133,33 @@ impl Pool {
             Ok(Err(_)) => Err(Silence::Timeout { ignored: 0 }),
             Err(_) => Err(Silence::Timeout { ignored: seat.leave() }),
         }
+    }
+
+    /// Sends a question whose reply goes to a place among others, if that is possible without waiting. The socket and
+    /// the id are then its seat, to be left by [`Pool::leave`].
+    pub(super) fn send(
+        &self,
+        question: Question,
+        random: &Random,
+        (replies, place): (&Arc<Replies>, usize),
+    ) -> Option<(usize, u16)> {
+        let choice = usize::from(random.number().ok()?) % self.lines.len().max(1);
+        let line = self.lines.get(choice)?;
+        let packet = question.clone();
+        let receiver = Receiver::Many(Arc::clone(replies), place);
+        let id = line.wait_for(Arc::new(question), random, receiver).ok()?;
+        let packet = packet.into_message(id);
+        // A refusal of an earlier packet is reported by the next call on the socket, whoever makes it.
+        if line.socket.try_send(&packet).is_ok() || line.socket.try_send(&packet).is_ok() {
+            return Some((choice, id));
+        }
+        line.leave(id, replies);
+        None
+    }
+
+    /// Gives a seat up; how many packets were ignored.
+    pub(super) fn leave(&self, (line, id): (usize, u16), replies: &Arc<Replies>) -> u32 {
+        self.lines.get(line).map_or(0, |line| line.leave(id, replies))
     }
 }
 
@@ -134,7 +186,7 @@ impl Drop for Seat<'_> {
     fn drop(&mut self) {
         // After a reply the id may be somebody else's already: a waiter whose caller is gone is the one to remove.
         self.line.with(|waiting| {
-            if waiting.get(&self.id).is_some_and(|waiter| waiter.reply.is_closed()) {
+            if waiting.get(&self.id).is_some_and(|waiter| waiter.reply.is_gone()) {
                 waiting.remove(&self.id);
             }
         });
@@ -147,8 +199,7 @@ impl Line {
     }
 
     /// Takes a random free id.
-    fn wait_for(&self, question: &Arc<Question>, random: &Random) -> io::Result<(u16, oneshot::Receiver<Outcome>)> {
-        let (sender, receiver) = oneshot::channel();
+    fn wait_for(&self, question: Arc<Question>, random: &Random, reply: Receiver) -> io::Result<u16> {
         self.with(|waiting| {
             // Half of the ids stay free, so that a random one is found soon.
             if waiting.len() > usize::from(u16::MAX) / 2 {
@@ -158,9 +209,20 @@ impl Line {
             while waiting.contains_key(&id) {
                 id = random.number()?;
             }
-            waiting.insert(id, Waiter { question: Arc::clone(question), reply: sender, ignored: 0 });
-            Ok((id, receiver))
+            waiting.insert(id, Waiter { question, reply, ignored: 0 });
+            Ok(id)
         })
+    }
+
+    /// Removes the waiter of a batch from the table; how many packets were ignored. After a reply the id may be somebody
+    /// else's already.
+    fn leave(&self, id: u16, of: &Arc<Replies>) -> u32 {
+        let is_of = |waiter: &Waiter| matches!(&waiter.reply, Receiver::Many(replies, _) if Arc::ptr_eq(replies, of));
+        let waiter = self.with(|waiting| match waiting.get(&id).is_some_and(is_of) {
+            true => waiting.remove(&id),
+            false => None,
+        });
+        waiter.map_or(0, |waiter| waiter.ignored)
     }
 
     /// Hands packets to those who wait for them, for ever.
@@ -172,7 +234,7 @@ impl Line {
                 // What the system reports of one packet (ICMP) holds for all that are under way to the same server.
                 Err(error) => {
                     for (_, waiter) in self.with(std::mem::take) {
-                        let _ = waiter.reply.send(Err(io::Error::from(error.kind()).into()));
+                        waiter.reply.take(Err(io::Error::from(error.kind()).into()));
                     }
                     // A lasting fault must not make this spin.
                     tokio::time::sleep(Duration::from_millis(1)).await;
@@ -194,7 +256,7 @@ impl Line {
             Entry::Vacant(_) => None,
         });
         if let Some(waiter) = waiter {
-            let _ = waiter.reply.send(Ok(packet.to_vec()));
+            waiter.reply.take(Ok(packet.to_vec()));
         }
     }
 }

@@ -115,7 +115,7 @@ impl Live {
             pace: Pace::new(None),
             resolvers: Vec::new(),
             second: Vec::new(),
-            permits: Semaphore::new(1),
+            permits: Arc::new(Semaphore::new(1)),
             sockets: Semaphore::new(1),
             questions: Cache::new(usize::MAX),
             asked: Cache::new(usize::MAX),
@@ -182,7 +182,7 @@ impl Live {
             return (Known::silent(silence, None), text);
         };
         let (mut said, span, text) = resolve::rendered(kept.file, (name, rtype), &heard, &kept.misses(";; also: "));
-        let failed = resolve::rcode(&heard) == SERVFAIL;
+        let failed = resolve::rcode(&heard.octets) == SERVFAIL;
         if let (true, Outcome::Unknown { cause, note, .. }) =
             (failed && route == Route::Resolvers && self.gives_unchecked(name, rtype), &mut said.answer.outcome)
         {

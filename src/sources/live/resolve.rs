@@ -5,15 +5,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::batch;
 use super::convert::{self, Page, Shown, Unshown};
-use super::exchange::{Heard, Miss, Path};
+use super::exchange::{Heard, Miss, Path, Transport};
 use super::outcome::{self, NOERROR, NXDOMAIN, SERVFAIL, Said};
 use super::pool::Pool;
 use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
 use crate::diag::{FileId, Span};
 use crate::facts::domain::Time;
-use crate::facts::{Artefact, ArtefactKind, Cause, Held};
+use crate::facts::{Artefact, ArtefactKind, Cause, Held, Origin};
 use crate::mail::Name;
 use crate::sources::record::{Answer, Ask, NoReply, Outcome, RData, Record, RecordType, Reply};
 
@@ -73,25 +74,48 @@ struct Rounds {
 }
 
 impl Live {
-    /// What the resolvers say about one question, without following aliases out of the message.
-    pub(super) async fn find_out(&self, name: &Name, rtype: RecordType, route: Route) -> Known {
-        let wish = Wish { recursion: true, checking_disabled: route == Route::Unchecked, signatures: true };
-        let question = Arc::new(Question::new(name, rtype, wish));
+    /// What a reply to the first attempt says, if it is a complete answer; otherwise the reply.
+    pub(super) fn take(&self, name: &Name, rtype: RecordType, reply: batch::Outcome) -> Result<Known, batch::Outcome> {
+        let complete = |octets: &[u8]| !wire::is_truncated(octets) && matches!(rcode(octets), NOERROR | NXDOMAIN);
+        match (reply, self.resolvers.first()) {
+            (Ok(octets), Some(resolver)) if complete(&octets) => {
+                let heard = Some(Heard { octets, server: resolver.address, transport: Transport::Udp });
+                Ok(self.register(String::new(), name, rtype, Rounds { heard, misses: Vec::new() }))
+            }
+            (reply, _) => Err(reply),
+        }
+    }
+
+    /// What the resolvers say about one question, without following aliases out of the message. `first` is what came of
+    /// the first attempt with the first resolver, if that was made already.
+    pub(super) async fn find_out(
+        &self,
+        name: &Name,
+        rtype: RecordType,
+        route: Route,
+        first: Option<batch::Outcome>,
+    ) -> Known {
+        let question = Arc::new(match route {
+            Route::Unchecked => {
+                Question::new(name, rtype, Wish { recursion: true, checking_disabled: true, signatures: true })
+            }
+            Route::Resolvers | Route::Second => question(name, rtype),
+        });
         let servers = match route {
             Route::Second => self.second.as_slice(),
             Route::Resolvers | Route::Unchecked => self.resolvers.as_slice(),
         };
-        let mut rounds = self.ask_around(servers, &question).await;
+        let mut rounds = self.ask_around(servers, &question, first).await;
         let mut bogus = false;
-        if route == Route::Resolvers && rounds.heard.as_ref().is_some_and(|heard| rcode(heard) == SERVFAIL) {
+        if route == Route::Resolvers && rounds.heard.as_ref().is_some_and(|heard| rcode(&heard.octets) == SERVFAIL) {
             (rounds, bogus) = Box::pin(self.doubt(name, rtype, &question, rounds)).await;
         }
-        let path = match (route, servers.first()) {
-            (Route::Unchecked, _) => format!("dns/{name}/{rtype}+cd"),
-            (Route::Second, Some(server)) => format!("dns/{name}/{rtype}@{}+second", server.address.ip()),
-            _ => format!("dns/{name}/{rtype}"),
+        let suffix = match (route, servers.first()) {
+            (Route::Unchecked, _) => "+cd".to_owned(),
+            (Route::Second, Some(server)) => format!("@{}+second", server.address.ip()),
+            _ => String::new(),
         };
-        let mut known = self.register(&path, name, rtype, rounds);
+        let mut known = self.register(suffix, name, rtype, rounds);
         if let (true, Outcome::Unknown { cause, note, .. }) = (bogus, &mut known.said.answer.outcome) {
             blame_validation(cause, note);
         }
@@ -108,16 +132,22 @@ impl Live {
         if rounds.heard.as_ref().is_some_and(blames_validation) {
             return (rounds, true);
         }
-        let again = self.ask_around(&self.resolvers, question).await;
+        let again = self.ask_around(&self.resolvers, question, None).await;
         match &again.heard {
-            Some(heard) if rcode(heard) == SERVFAIL => (again, true),
+            Some(heard) if rcode(&heard.octets) == SERVFAIL => (again, true),
             Some(_) => (again, false),
             None => (rounds, true),
         }
     }
 
     /// Asks servers in their order, in rounds that wait longer and longer, until one gives an answer.
-    async fn ask_around(&self, servers: &[Upstream], question: &Arc<Question>) -> Rounds {
+    /// `first` is what came of the first attempt with the first server, if that was made already.
+    async fn ask_around(
+        &self,
+        servers: &[Upstream],
+        question: &Arc<Question>,
+        mut first: Option<batch::Outcome>,
+    ) -> Rounds {
         let mut rounds = Rounds { heard: None, misses: Vec::new() };
         let Ok(_permit) = self.permits.acquire().await else { return rounds };
         let mut given_up = vec![false; servers.len()];
@@ -130,14 +160,14 @@ impl Live {
                 tokio::time::sleep(self.wait(attempt).min(Duration::from_millis(50 << attempt.min(5)))).await;
             }
             for (server, given_up) in servers.iter().zip(&mut given_up).filter(|(_, given_up)| !**given_up) {
-                match self.path(server.address, Some(&server.pool), attempt).await.ask(question).await {
-                    Ok(heard) if matches!(rcode(&heard), NOERROR | NXDOMAIN) => {
+                match self.path(server.address, Some(&server.pool), attempt).await.ask(question, first.take()).await {
+                    Ok(heard) if matches!(rcode(&heard.octets), NOERROR | NXDOMAIN) => {
                         rounds.heard = Some(heard);
                         return rounds;
                     }
                     Ok(heard) => {
                         // SERVFAIL may pass; what a server refuses or does not understand, it does the next time, too.
-                        *given_up = attempt > 0 || rcode(&heard) != SERVFAIL || blames_validation(&heard);
+                        *given_up = attempt > 0 || rcode(&heard.octets) != SERVFAIL || blames_validation(&heard);
                         rounds.heard = Some(heard);
                     }
                     Err(miss) => {
@@ -158,20 +188,27 @@ impl Live {
     }
 
     /// How long an attempt waits: half as long as the next one; the last one the whole time.
-    fn wait(&self, attempt: u32) -> Duration {
+    pub(super) fn wait(&self, attempt: u32) -> Duration {
         let later = self.options.attempts.max(1).saturating_sub(attempt + 1).min(4);
         self.options.timeout / (1 << later)
     }
 
     /// Registers what came of a question to resolvers, and reads it.
-    fn register(&self, path: &str, name: &Name, rtype: RecordType, rounds: Rounds) -> Known {
-        let Some(heard) = rounds.heard else { return self.register_silence(path, name, rtype, &rounds.misses) };
-        let file = self.recorder.reserve(path);
+    fn register(&self, suffix: String, name: &Name, rtype: RecordType, rounds: Rounds) -> Known {
+        let Some(heard) = rounds.heard else {
+            return self.register_silence(&path(name, rtype, &suffix), name, rtype, &rounds.misses);
+        };
+        let file = self.recorder.begin();
         let (said, span, text) = rendered(file, (name, rtype), &heard, &rounds.misses);
-        let kept = self.options.validate.then(|| heard.octets.clone());
-        self.recorder.fill(file, text, artefact(name, rtype, heard));
-        let message = kept.map(|bytes| Arc::new(Message { bytes, span }));
-        Known::heard(said, message, span, self.recorder.hold(file))
+        let Heard { octets, server, transport } = heard;
+        let message = Arc::new(Message { bytes: octets, span });
+        let kept = self.options.validate.then(|| Arc::clone(&message));
+        let name = name.clone();
+        let held = self.recorder.fill_held(file, text, move || {
+            let heard = Heard { octets: message.bytes.clone(), server, transport };
+            Origin { path: path(&name, rtype, &suffix), artefact: artefact(&name, rtype, heard) }
+        });
+        Known::heard(said, kept, span, held)
     }
 
     /// Registers that no reply came.
@@ -204,9 +241,9 @@ impl Live {
     ) -> Result<Reply, NoReply> {
         let server = SocketAddr::new(address, self.options.authority_port);
         let (rtype, path) = match mode {
-            Ask::Iterative => (rtype, format!("dns/{name}/{rtype}@{address}")),
-            Ask::Recursive => (rtype, format!("dns/{name}/{rtype}@{address}+recursive")),
-            Ask::Transfer => (AXFR, format!("dns/{name}/AXFR@{address}")),
+            Ask::Iterative => (rtype, path(name, rtype, &format!("@{address}"))),
+            Ask::Recursive => (rtype, path(name, rtype, &format!("@{address}+recursive"))),
+            Ask::Transfer => (AXFR, path(name, AXFR, &format!("@{address}"))),
         };
         let wish = Wish { recursion: mode == Ask::Recursive, checking_disabled: false, signatures: false };
         let question = Arc::new(Question::new(name, rtype, wish));
@@ -230,9 +267,9 @@ impl Live {
         let rtype = RecordType::A;
         let wish = Wish { recursion: true, checking_disabled: false, signatures: true };
         let question = Arc::new(Question::new(name, rtype, wish));
-        let rounds = self.ask_around(std::slice::from_ref(resolver), &question).await;
-        let path = format!("dns/{name}/{rtype}@{}+canary", resolver.address.ip());
-        match self.register(&path, name, rtype, rounds).said.answer.outcome {
+        let rounds = self.ask_around(std::slice::from_ref(resolver), &question, None).await;
+        let suffix = format!("@{}+canary", resolver.address.ip());
+        match self.register(suffix, name, rtype, rounds).said.answer.outcome {
             Outcome::Records(records) => records.iter().find_map(|record| match record.data {
                 RData::A(address, _) => Some(IpAddr::V4(address)),
                 _ => None,
@@ -252,7 +289,7 @@ impl Live {
             let path = self.path(server, None, attempt).await;
             let tried = match tcp {
                 true => path.ask_over_tcp(question).await,
-                false => path.ask(question).await,
+                false => path.ask(question, None).await,
             };
             match tried {
                 Ok(heard) => return Ok(heard),
@@ -359,6 +396,11 @@ pub(super) fn blame_validation(cause: &mut Cause, note: &mut String) {
     note.push_str("; it hands the data over when it is told not to validate them");
 }
 
+/// The question for a resolver.
+pub(super) fn question(name: &Name, rtype: RecordType) -> Question {
+    Question::new(name, rtype, Wish { recursion: true, checking_disabled: false, signatures: true })
+}
+
 fn section_of(reply: &mut Reply, section: Section) -> &mut Vec<Record> {
     match section {
         Section::Answer => &mut reply.answers,
@@ -368,8 +410,8 @@ fn section_of(reply: &mut Reply, section: Section) -> &mut Vec<Record> {
 }
 
 /// The four bits of the response code in the header.
-pub(super) fn rcode(heard: &Heard) -> u16 {
-    heard.octets.get(3).map_or(u16::MAX, |flags| u16::from(flags & 0x0f))
+pub(super) fn rcode(octets: &[u8]) -> u16 {
+    octets.get(3).map_or(u16::MAX, |flags| u16::from(flags & 0x0f))
 }
 
 fn blames_validation(heard: &Heard) -> bool {
@@ -409,6 +451,14 @@ fn unreadable(heard: &Heard, unshown: Unshown, page: &mut Page) -> Said {
 fn artefact(name: &Name, rtype: RecordType, heard: Heard) -> Artefact {
     let title = format!("{}, asked of {} over {}", subject(name, rtype), heard.server, heard.transport);
     Artefact { kind: ArtefactKind::DnsMessage, title, time: now(), raw: heard.octets }
+}
+
+/// Under which path people find what came of a question.
+fn path(name: &Name, rtype: RecordType, suffix: &str) -> String {
+    match rtype {
+        AXFR => format!("dns/{name}/AXFR{suffix}"),
+        _ => format!("dns/{name}/{rtype}{suffix}"),
+    }
 }
 
 /// What is asked for, in words.

@@ -1,7 +1,7 @@
 //! Rounds: a plain function is run, what it missed is asked, and it is run again, until it misses nothing.
 
-use super::view::Used;
-use super::{Live, View};
+use super::Live;
+use super::view::{Used, View};
 
 /// Most rounds of waiting; a target whose questions depend on each other further than that is not followed.
 const ROUNDS: u32 = 24;
@@ -17,22 +17,23 @@ pub struct Settled<T> {
     pub rounds: u32,
 }
 
-/// Runs a function until everything that it looks up is known. It must start afresh in every run. What is still missing
-/// after the last round is unknown because a limit was reached.
-pub async fn settle<T>(live: &Live, run: impl Fn(&View<'_>) -> T) -> Settled<T> {
+/// Runs a function until everything that it looks up is known. It may keep from one run to the next what it found while
+/// nothing was missing ([`RecordSource::missed`]). What is still missing after the last round is unknown because a limit
+/// was reached.
+///
+/// [`RecordSource::missed`]: crate::sources::RecordSource::missed
+pub async fn settle<T>(live: &Live, mut run: impl FnMut(&View<'_>) -> T) -> Settled<T> {
+    let view = live.view();
     for rounds in 0..ROUNDS {
-        let missing = {
-            let view = live.view();
-            let value = run(&view);
-            let missing = view.take_missing();
-            if missing.is_empty() {
-                return Settled { value, used: view.used(), rounds };
-            }
-            missing
-        };
+        let value = run(&view);
+        let missing = view.take_missing();
+        if missing.is_empty() {
+            return Settled { value, used: view.used(), rounds };
+        }
+        drop(value);
         live.fetch(missing).await;
     }
-    let view = live.last_view();
+    view.end();
     let value = run(&view);
     Settled { value, used: view.used(), rounds: ROUNDS }
 }

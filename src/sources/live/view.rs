@@ -1,17 +1,15 @@
 //! What is known, as a [`RecordSource`]: answers from memory, and notes what is missing.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use tokio::sync::OnceCell;
-
 use super::keys::AskKey;
 use super::outcome::runs_away;
 use super::resolve::{Known, Route};
-use super::{Live, QuestionKey, Request};
+use super::{Live, QuestionKey, Request, cell};
 use crate::diag::Span;
 use crate::facts::Cause;
 use crate::mail::Name;
@@ -21,8 +19,10 @@ use crate::sources::record::{Answer, Ask, NoReply, Outcome, RecordSource, Record
 pub struct View<'a> {
     live: &'a Live,
     missing: RefCell<BTreeSet<Request>>,
+    /// How often an answer was missing.
+    missed: Cell<usize>,
     used: RefCell<Used>,
-    last: bool,
+    last: Cell<bool>,
 }
 
 /// The answers that a view gave, kept for as long as facts point at their texts.
@@ -30,8 +30,9 @@ pub struct View<'a> {
 pub struct Used(Vec<Arc<dyn Any + Send + Sync>>);
 
 impl<'a> View<'a> {
-    pub(super) fn new(live: &'a Live, last: bool) -> View<'a> {
-        View { live, missing: RefCell::default(), used: RefCell::default(), last }
+    pub(super) fn new(live: &'a Live) -> View<'a> {
+        let (missing, used) = (RefCell::default(), RefCell::default());
+        View { live, missing, missed: Cell::new(0), used, last: Cell::new(false) }
     }
 }
 
@@ -41,28 +42,35 @@ impl View<'_> {
         self.missing.take()
     }
 
+    /// From now on, what is missing is unknown for good: a limit of rounds was reached.
+    pub(super) fn end(&self) {
+        self.last.set(true);
+    }
+
     /// The answers that were given.
     pub(super) fn used(&self) -> Used {
         self.used.take()
     }
 
     /// What is known of a question.
-    fn known(&self, question: &QuestionKey<'_>) -> Option<Arc<OnceCell<Known>>> {
+    fn known(&self, question: &QuestionKey<'_>) -> Option<Arc<cell::Cell<Known>>> {
         let cell = self.live.questions.known(question)?;
         self.uses(&cell);
         Some(cell)
     }
 
-    fn uses<T: Send + Sync + 'static>(&self, cell: &Arc<OnceCell<T>>) {
+    fn uses<T: Send + Sync + 'static>(&self, cell: &Arc<cell::Cell<T>>) {
         let cell: Arc<dyn Any + Send + Sync> = Arc::clone(cell) as _;
         self.used.borrow_mut().0.push(cell);
     }
 
     fn missing(&self, request: Request) -> (Cause, String) {
         self.missing.borrow_mut().insert(request);
-        match self.last {
+        self.missed.set(self.missed.get() + 1);
+        match self.last.get() {
             true => (Cause::LimitReached, "the chain of questions is too long".to_owned()),
-            false => (Cause::NotCollected, "not asked yet".to_owned()),
+            // Facts of this round are dropped, so nobody reads why.
+            false => (Cause::NotCollected, String::new()),
         }
     }
 
@@ -157,5 +165,9 @@ impl RecordSource for View<'_> {
 
     fn is_live(&self) -> bool {
         true
+    }
+
+    fn missed(&self) -> usize {
+        self.missed.get()
     }
 }

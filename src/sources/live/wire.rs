@@ -70,7 +70,12 @@ impl Question {
 
     /// The message with an id.
     pub(super) fn with_id(&self, id: u16) -> Vec<u8> {
-        let mut octets = self.octets.clone();
+        self.clone().into_message(id)
+    }
+
+    /// The message with an id.
+    pub(super) fn into_message(self, id: u16) -> Vec<u8> {
+        let mut octets = self.octets;
         if let Some(place) = octets.get_mut(..2) {
             place.copy_from_slice(&id.to_be_bytes());
         }
@@ -357,15 +362,33 @@ fn walk_name<'a>(octets: &'a [u8], at: usize, mut label: impl FnMut(&'a [u8])) -
 
 /// The name at `at` in canonical form, and where it ends.
 pub(super) fn read_name(octets: &[u8], at: usize) -> Result<(Name, usize), Broken> {
-    let mut text = String::with_capacity(48);
+    // Nearly every name needs no escapes, and then exactly this much room.
+    let mut room = 0;
+    walk_name(octets, at, |label| room += label.len() + 1)?;
+    let mut text = String::with_capacity(room.saturating_sub(1));
     let end = walk_name(octets, at, |label| {
         if !text.is_empty() {
             text.push('.');
         }
-        label.iter().for_each(|octet| push_octet(*octet, &mut text));
+        push_label(label, &mut text);
     })?;
     let name = if text.is_empty() { Name::root() } else { Name::from_canonical(text) };
     Ok((name, end))
+}
+
+/// A label as [`Name`] writes it.
+fn push_label(label: &[u8], out: &mut String) {
+    let is_plain = |octet: &u8| matches!(octet, 0x21..=0x7e) && !b".\\".contains(octet);
+    match std::str::from_utf8(label) {
+        Ok(plain) if label.iter().all(is_plain) => {
+            let start = out.len();
+            out.push_str(plain);
+            if let Some(added) = out.get_mut(start..) {
+                added.make_ascii_lowercase();
+            }
+        }
+        _ => label.iter().for_each(|octet| push_octet(*octet, out)),
+    }
 }
 
 /// One octet of a label as [`Name`] writes it.

@@ -227,7 +227,7 @@ impl Values<'_> {
         if text.bytes.len() + text.chunks.len() > RDATA_LIMIT {
             return self.malformed("a record holds 65535 octets at most", id);
         }
-        Ok(RData::Txt(text))
+        Ok(RData::Txt(text.into()))
     }
 
     fn other(&self, rtype: &str, id: NodeId) -> Read<RData> {

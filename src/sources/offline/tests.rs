@@ -298,7 +298,8 @@ fn parsed_records_answer_like_read_ones() {
     let span = Span::new(file, 0, 3);
     let zone = store.add_zone(name("example.org"), "octodns", "example.org.yaml", span);
     let text = crate::sources::Text::plain(b"v=spf1 -all".to_vec(), file, 5);
-    let record = Record { owner: name("example.org"), rtype: RecordType::TXT, ttl: None, data: RData::Txt(text), span };
+    let record =
+        Record { owner: name("example.org"), rtype: RecordType::TXT, ttl: None, data: RData::Txt(text.into()), span };
     store.add_record(zone, record.clone());
     store.mark_not_evaluated(zone, name("a.example.org"), false, "dynamic".to_owned(), span);
     store.mark_record_not_evaluated(zone, name("b.example.org"), RecordType::A, "computed".to_owned(), span);

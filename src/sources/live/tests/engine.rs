@@ -240,7 +240,7 @@ async fn trust_anchors_that_cannot_be_read_are_an_error() {
 #[test]
 fn the_memory_forgets_what_was_not_used_for_two_generations() {
     let cache: Cache<u32, u32> = Cache::new(10);
-    let fill = |number: u32| cache.cell(&number, || number).set(number).unwrap();
+    let fill = |number: u32| cache.cell(&number, || number).claim().unwrap().fill(number);
     (0..10).for_each(fill);
     assert!(cache.known(&3).is_some());
     // Ten more; the number 3 is used in between and stays.

@@ -107,6 +107,21 @@ impl Validator {
         future::join_all(questions.iter().map(|(name, rtype)| messages.message(name, *rtype))).await;
     }
 
+    /// Where the way down to a name ends, if that is known already: the name of the last step, and the state of all that
+    /// lies below.
+    pub(super) fn known_end(&self, name: &Name) -> Option<(Name, Judgement)> {
+        let anchor = self.anchor_above(name)?;
+        let path = path(name, &anchor.zone);
+        if path.len() > MOST_STEPS {
+            return None;
+        }
+        let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&anchor.zone).chain(&path).find_map(|cut| match steps.get(cut) {
+            Some(Step::Stop(judgement)) => Some((cut.clone(), judgement.clone())),
+            _ => None,
+        })
+    }
+
     fn anchor_above(&self, name: &Name) -> Option<&Anchor> {
         let above = self.anchors.iter().filter(|anchor| name.is_within(&anchor.zone));
         above.max_by_key(|anchor| anchor.zone.label_count())

@@ -16,16 +16,17 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future;
+use hashbrown::HashMap;
 use hickory_proto::op::{Message as WireMessage, ResponseCode};
 use hickory_proto::rr::{Name as WireName, RData, Record, RecordType as WireType};
 
-use super::{Live, Message};
+use super::outcome::{NOERROR, NXDOMAIN};
+use super::{Live, Message, wire};
 use crate::diag::Span;
 use crate::facts::domain::Security;
 use crate::facts::{Cause, Observed};
@@ -102,6 +103,11 @@ impl Validator {
         }
     }
 
+    /// Whether the state of a plain answer follows from what is known already.
+    pub(super) fn knows_end(&self, name: &Name, rtype: RecordType) -> bool {
+        self.known_end(&home_of(name, rtype)).is_some()
+    }
+
     /// The DNSSEC state of the answer to a question. Asks for the keys it needs through [`Live::message`], those of all
     /// ancestors at the same time.
     pub(super) async fn validate(&self, live: &Live, name: &Name, rtype: RecordType) -> Validation {
@@ -109,23 +115,23 @@ impl Validator {
     }
 
     async fn judge(&self, messages: &impl Messages, name: &Name, rtype: RecordType) -> Validation {
-        let (answer, ()) = future::join(messages.message(name, rtype), self.ask_ahead(messages, name, rtype)).await;
-        let answer = match answer.map(|message| Parsed::read(&message)) {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(no_reply)) | Err(no_reply) => {
-                return Validation::unknown(no_reply.cause, no_reply.note, no_reply.span);
-            }
+        let end = self.known_end(&home_of(name, rtype));
+        let message = match end {
+            Some(_) => messages.message(name, rtype).await,
+            None => future::join(messages.message(name, rtype), self.ask_ahead(messages, name, rtype)).await.0,
         };
-        let span = answer.span;
-        let judgement = self.follow(messages, answer, name, rtype).await;
-        Validation {
-            state: match judgement.state {
-                Ok(security) => Observed::Present(security),
-                Err(cause) => Observed::Unknown(cause),
-            },
-            reason: judgement.reason,
-            span: Some(span),
-            expires: judgement.expires,
+        let message = match message {
+            Ok(message) => message,
+            Err(no_reply) => return Validation::unknown(no_reply.cause, no_reply.note, no_reply.span),
+        };
+        if let Some((cut, judgement)) = end
+            && is_unsigned(&message, name, rtype, &cut)
+        {
+            return judgement.of(message.span);
+        }
+        match Parsed::read(&message) {
+            Ok(answer) => self.follow(messages, answer, name, rtype).await.of(message.span),
+            Err(no_reply) => Validation::unknown(no_reply.cause, no_reply.note, no_reply.span),
         }
     }
 
@@ -234,11 +240,28 @@ impl Validator {
 
 /// The name whose zone holds a record: a DS record stands above the cut (RFC 4035 section 2.4).
 fn home(owner: &WireName, rtype: WireType) -> Option<Name> {
-    let name = to_name(owner)?;
+    to_name(owner).map(|name| home_of(&name, RecordType(rtype.into())))
+}
+
+fn home_of(name: &Name, rtype: RecordType) -> Name {
     match rtype {
-        WireType::DS => Some(name.parent().unwrap_or(name)),
-        _ => Some(name),
+        RecordType::DS => name.parent().unwrap_or_else(|| name.clone()),
+        _ => name.clone(),
     }
+}
+
+/// Whether an answer is plain and without signatures, by zones at or below the name `cut` at which the chain ends. Its
+/// state is then that of the chain, and nothing in it needs to be looked at more closely: most domains are unsigned.
+fn is_unsigned(message: &Message, name: &Name, rtype: RecordType, cut: &Name) -> bool {
+    let Ok(message) = wire::Message::read(&message.bytes) else { return false };
+    let is_plain = |head: &wire::Head| match (head.section, head.rtype) {
+        (wire::Section::Additional, _) => true,
+        (_, RecordType::RRSIG) => false,
+        (wire::Section::Answer, found) => found == rtype && head.owner == *name && head.class == wire::CLASS_IN,
+        (wire::Section::Authority, RecordType::SOA) => head.owner.is_within(cut),
+        (wire::Section::Authority, _) => true,
+    };
+    matches!(message.rcode, NOERROR | NXDOMAIN) && message.records.iter().all(is_plain)
 }
 
 /// The state of a set of records, why, and how long its signatures hold.
@@ -272,6 +295,15 @@ impl Judgement {
 
     fn unknown(cause: Cause, reason: impl Into<String>) -> Judgement {
         Judgement::because(Err(cause), reason)
+    }
+
+    /// The validation of the answer whose text is at a place.
+    fn of(self, span: Span) -> Validation {
+        let state = match self.state {
+            Ok(security) => Observed::Present(security),
+            Err(cause) => Observed::Unknown(cause),
+        };
+        Validation { state, reason: self.reason, span: Some(span), expires: self.expires }
     }
 
     /// The weaker of two, with the earlier expiry.

@@ -1,0 +1,132 @@
+//! Asking what a round has missed, everything at the same time.
+//!
+//! What nobody has asked yet goes out as one batch to the first resolver. Everything else, and what that resolver did not
+//! answer well, goes its own way beside it: attempts, other resolvers, aliases that lead on.
+
+use std::collections::BTreeSet;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt as _, future};
+
+use super::batch::{self, Batch};
+use super::cell::Claim;
+use super::keys::QuestionKey;
+use super::resolve::{self, Known, Route};
+use super::{Live, Request};
+use crate::mail::Name;
+use crate::sources::RecordType;
+
+/// Most questions of one batch: a round of one domain has about twenty.
+const MOST_TOGETHER: usize = 64;
+
+/// What is to be done in a round.
+#[derive(Default)]
+struct Work {
+    /// What nobody has asked yet.
+    questions: Vec<Question>,
+    /// What must be asked in another way.
+    others: Vec<Request>,
+    /// What needs nothing but answers to these questions.
+    after: Vec<Request>,
+}
+
+/// A question that nobody else asks.
+struct Question {
+    name: Name,
+    rtype: RecordType,
+    claim: Claim<Known>,
+}
+
+impl Live {
+    /// Asks what is not known yet, everything at the same time within the limits of the options. Every request is known
+    /// afterwards, if only as unknown with its cause.
+    pub async fn fetch(&self, requests: BTreeSet<Request>) {
+        let Work { questions, others, after } = self.divide(requests);
+        future::join(self.ask_together(questions), self.answer_all(others)).await;
+        self.answer_all(after).await;
+    }
+
+    /// Divides requests by the way in which they are asked.
+    fn divide(&self, requests: BTreeSet<Request>) -> Work {
+        let mut work = Work::default();
+        // Questions to resolvers that are not our own wait for their turn, each for itself.
+        if !self.pace.is_free() {
+            work.others.extend(requests);
+            return work;
+        }
+        for request in requests {
+            match request {
+                Request::Lookup(name, rtype) => match self.claim(&name, rtype) {
+                    Some(claim) => work.questions.push(Question { name, rtype, claim }),
+                    None => work.others.push(Request::Lookup(name, rtype)),
+                },
+                // Where the chain of keys is known to end above, a validation needs the answer and nothing else.
+                Request::Validate(name, rtype) if self.validator.knows_end(&name, rtype) => {
+                    let claim = self.claim(&name, rtype);
+                    work.questions.extend(claim.map(|claim| Question { name: name.clone(), rtype, claim }));
+                    work.after.push(Request::Validate(name, rtype));
+                }
+                request => work.others.push(request),
+            }
+        }
+        work
+    }
+
+    /// Takes on a question, unless it is known or somebody else asks it.
+    fn claim(&self, name: &Name, rtype: RecordType) -> Option<Claim<Known>> {
+        let key = QuestionKey { name, rtype, route: Route::Resolvers };
+        self.questions.cell(&key, || key.to_owned()).claim()
+    }
+
+    /// Answers requests each for itself. Those that need not wait are done with at once.
+    async fn answer_all(&self, requests: Vec<Request>) {
+        let mut running = FuturesUnordered::new();
+        for request in requests {
+            let mut answer = Box::pin(self.answer(request));
+            if future::poll_immediate(&mut answer).await.is_none() {
+                running.push(answer);
+            }
+        }
+        while running.next().await.is_some() {}
+    }
+
+    /// Asks the first resolver all questions, as many at a time as may be in flight. What is not answered well is asked
+    /// again, and aliases are followed.
+    async fn ask_together(&self, mut questions: Vec<Question>) {
+        let Some(resolver) = self.resolvers.first() else { return };
+        let most = self.options.concurrency.min(MOST_TOGETHER);
+        let (mut running, mut aliases) = (FuturesUnordered::new(), Vec::new());
+        while !questions.is_empty() {
+            let later = questions.split_off(questions.len().min(most));
+            let mut batch = Batch::new(&resolver.pool, &self.permits);
+            let Ok(()) = batch.wait_for_turn(questions.len()).await else { return };
+            let mut sent = Vec::with_capacity(questions.len());
+            for asked in std::mem::replace(&mut questions, later) {
+                match batch.send(resolve::question(&asked.name, asked.rtype), &self.random) {
+                    true => sent.push(asked),
+                    false => running.push(Box::pin(self.go_on(asked, None))),
+                }
+            }
+            for (asked, reply) in sent.into_iter().zip(batch.replies(self.wait(0)).await) {
+                match self.take(&asked.name, asked.rtype, reply) {
+                    Ok(known) if known.said.onward.is_none() => asked.claim.fill(known),
+                    Ok(known) => {
+                        asked.claim.fill(known);
+                        aliases.push(Request::Lookup(asked.name, asked.rtype));
+                    }
+                    Err(reply) => running.push(Box::pin(self.go_on(asked, Some(reply)))),
+                }
+            }
+        }
+        let follow = self.answer_all(aliases);
+        let rest = async { while running.next().await.is_some() {} };
+        future::join(follow, rest).await;
+    }
+
+    /// Goes on where the first attempt was not enough, or was not possible.
+    async fn go_on(&self, asked: Question, reply: Option<batch::Outcome>) {
+        let Question { name, rtype, claim } = asked;
+        claim.fill(self.find_out(&name, rtype, Route::Resolvers, reply).await);
+        self.look_up(name, rtype, Route::Resolvers).await;
+    }
+}

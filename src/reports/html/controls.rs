@@ -7,6 +7,9 @@ use super::Report;
 use super::page::{Column, Page};
 use super::survey::{ByClass, Class};
 
+/// Up to how many rules without a failure are named beside a control.
+const NAMED: usize = 12;
+
 pub(super) fn write(report: &Report<'_>, page: &mut Page) {
     page.html(
         "<p>Rules give evidence for controls; none of them is the control. Controls that no selected rule maps to are ",
@@ -59,13 +62,35 @@ fn of_control(report: &Report<'_>, page: &mut Page, control: &str, rules: &[usiz
     };
     page.row(control).html("<td>").html(state).html("<td>").number(count(Class::Failed)).html(", ");
     page.number(count(Class::Waived)).html(", ").number(count(Class::Passed)).html(", ").number(open).html("<td>");
+    names(report, page, rules);
+    page.html("\n");
+}
+
+/// The rules behind a control: those that failed by name, and the others too where they are few, else counted by pack.
+fn names(report: &Report<'_>, page: &mut Page, rules: &[usize]) {
+    let failed =
+        |rule: &usize| report.survey.rules.get(*rule).is_some_and(|classes| classes[Class::Failed as usize] > 0);
+    let (bad, others): (Vec<usize>, Vec<usize>) = rules.iter().copied().partition(failed);
+    let all = &report.assessment.policy.rules;
+    for (index, rule) in bad.iter().filter_map(|rule| all.get(*rule)).enumerate() {
+        page.html(if index > 0 { ", " } else { "failed: " }).html("<a href=\"#r-").slug(&rule.id).html("\">");
+        page.name(&rule.id).html("</a>");
+    }
+    if others.is_empty() {
+        return;
+    }
+    page.html(if bad.is_empty() { "" } else { "; others: " });
     let mut packs: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for rule in rules.iter().filter_map(|rule| report.assessment.policy.rules.get(*rule)) {
+    for rule in others.iter().filter_map(|rule| all.get(*rule)) {
         let (pack, name) = rule.id.split_once('/').unwrap_or((&rule.pack.name, &rule.id));
         packs.entry(pack).or_default().push(name);
     }
     for (index, (pack, names)) in packs.iter().enumerate() {
-        page.html(if index > 0 { "; " } else { "" }).html("<b>").text(pack).html("</b> ").text(&names.join(", "));
+        page.html(if index > 0 { "; " } else { "" }).html("<b>").text(pack).html("</b> ");
+        if others.len() > NAMED {
+            page.count(names.len(), "rule");
+        } else {
+            page.text(&names.join(", "));
+        }
     }
-    page.html("\n");
 }

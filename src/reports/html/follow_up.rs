@@ -18,9 +18,9 @@ pub(super) fn write(report: &Report<'_>, page: &mut Page) {
         Column("No.#", 5),
         Column("Finding", 20),
         Column("Severity", 15),
-        Column("Target", 15),
+        Column("Target", 20),
         Column("Owner", 10),
-        Column("Cause and response", 15),
+        Column("Cause and response", 10),
         Column("Due", 10),
         Column("Retest: date, result", 10),
     ];

@@ -47,7 +47,7 @@ fn quote(report: &Report<'_>, page: &mut Page, span: Span) {
             page.text(id);
         }
     }
-    page.html("</small> <q>");
+    page.html("</small><q>");
     let text = file.line_text(place.line);
     let limit = if report.is_large() { SHORT } else { LENGTH };
     let first = usize::try_from(place.column).unwrap_or(1).saturating_sub(1);

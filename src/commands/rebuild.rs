@@ -238,7 +238,7 @@ fn offline(bundle: &Opened, header: &Header, stored: &[StoredTarget], files: &mu
     let paths: Vec<PathBuf> = declared.iter().map(|path| loaded.resolve(path)).collect();
     let mut store = Store::new();
     sources::discover(&tree, &paths, &sources::Options::default(), &mut again, &mut store)?;
-    store.finish(&mut again);
+    store.finish(&again);
     let domains = check::mail_domains(&store, &again, Some(&loaded.inventory));
     let source = store.view(&again);
     let context = Context {
@@ -432,7 +432,7 @@ pub(super) fn taken(facts: &ServiceFacts, again: &[&str]) -> usize {
         let is_below =
             |start: &&str| path == *start || path.strip_prefix(*start).is_some_and(|rest| rest.starts_with('.'));
         match value {
-            _ if again.iter().any(|start| is_below(&start)) => 0,
+            _ if again.iter().any(is_below) => 0,
             Value::Object(fact) if is_fact(fact) => {
                 let nobody_looks = fact.get("cause").is_some_and(|cause| cause == "not-collected")
                     && fact.get("from").and_then(|from| from.get("span")).is_none();

@@ -370,6 +370,8 @@ impl Page {
     }
 
     fn failure(&mut self, cause: Cause, note: &str) -> Failure {
+        // The words are all that is kept of it.
+        debug_assert_eq!(cause_of(note), cause, "{note}");
         Failure { cause, note: note.to_owned(), span: self.line(&format!("-- {note}")) }
     }
 
@@ -428,7 +430,13 @@ mod tests {
         let recorder = Recorder::new(Files::default(), true);
         let domain = Name::parse("example.org").unwrap();
         let fetch = fetch_policy(&domain, addresses, &settings(trust), &recorder).await;
-        (fetch, recorder.finish().0)
+        let (files, artefacts) = recorder.finish();
+        let kept = |(_, artefact): &&(FileId, Artefact)| artefact.kind == ArtefactKind::HttpResponse;
+        let (file, artefact) = artefacts.iter().find(kept).unwrap();
+        // What was kept says the same again, with or without the certificates.
+        let again = PolicyFetch::again(&domain, *file, &artefact.raw, |_| None);
+        assert_eq!(format!("{:?}", again.result), format!("{:?}", fetch.result));
+        (fetch, files)
     }
 
     async fn served(leaf: &Leaf, talk: &'static [u8], trust: TrustStore) -> (PolicyFetch, Files) {

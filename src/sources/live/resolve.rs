@@ -378,6 +378,8 @@ pub(super) fn silence(file: FileId, name: &Name, rtype: RecordType, misses: &[Mi
     let mut page = Page::new(file);
     let span = page.line(format_args!("{NO_ANSWER}{}", subject(name, rtype)));
     for miss in misses {
+        // The words are all that is kept of it.
+        debug_assert_eq!(Miss::read(&miss.note), *miss);
         page.line(format_args!(";; {}", miss.note));
     }
     let (cause, mut note) = match misses.last() {

@@ -10,7 +10,7 @@
 #[path = "support/assessment.rs"]
 mod assessment;
 
-use assessment::{sample, wide};
+use assessment::{answered, sample, wide};
 use jiff::civil::date;
 use mailvet::diag::Files;
 use mailvet::engine;
@@ -54,6 +54,26 @@ fn evil() -> Dossier {
         }],
         ..Dossier::default()
     }
+}
+
+#[test]
+fn answers_stand_in_their_register_and_at_the_findings_they_give() {
+    let (files, assessment) = answered();
+    let html = write(&files, &assessment, &Dossier { audience: Audience::Auditor, ..Dossier::default() });
+    for expected in [
+        "a.example.org: good for another 203 days",
+        "example.org: its evidence is missing or was changed, so it does not count",
+        "parked.example.org: expires in 3 days; gone.example.org: unused: no such rule or target in this run",
+        "Anna Smith, mail operations",
+        "Answers that cannot be used:",
+        "Somebody answered so at 1 target",
+    ] {
+        assert!(html.contains(expected), "{expected} is missing");
+    }
+    let (_, findings) = html.split_once("<section class=\"chapter\" id=\"findings\"").expect("findings are a chapter");
+    assert!(findings.contains("<span class=\"answer\">answered"), "the finding does not say who answered");
+    let nobody = Dossier { audience: Audience::Engineer, ..Dossier::default() };
+    assert!(!write(&files, &assessment, &nobody).contains("Answers that cannot be used"));
 }
 
 /// The tags of a page, outside of style and script.

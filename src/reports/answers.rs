@@ -49,7 +49,7 @@ pub(super) fn register_line(assessment: &Assessment, note: &AnswerNote) -> Optio
 }
 
 /// The state of an answer in words.
-fn state(state: AnswerState) -> String {
+pub(super) fn state(state: AnswerState) -> String {
     let days = |days: i32| plural(usize::try_from(days).unwrap_or(0), "day");
     match state {
         AnswerState::InForce(left) => format!("good for another {}", days(left)),

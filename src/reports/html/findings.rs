@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::super::explanation::explanation;
 use super::super::text::zone_line;
-use super::super::{Key, days_until, plural};
+use super::super::{Key, answers, days_until, plural};
 use super::page::Page;
 use super::survey::Group;
 use super::{Audience, Report, history, quote, severity};
@@ -219,6 +219,9 @@ fn row(report: &Report<'_>, page: &mut Page, finding: &Finding<'_>, own: Option<
         reasons(page, alike);
         page.html(" ");
     }
+    if let Some(sentence) = answers::sentence_with_evidence(report.assessment, finding) {
+        page.html("<span class=\"answer\">").sentence(&sentence).html("</span> ");
+    }
     quote::quotes(report, page, finding);
     waiver(report, page, finding);
     if let Some(since) = history::since(report, finding) {
@@ -245,8 +248,9 @@ fn waiver(report: &Report<'_>, page: &mut Page, finding: &Finding<'_>) {
 
 /// What the evidence shows about the cause: whether something is missing, or is there and says something else.
 fn cause(report: &Report<'_>, page: &mut Page, group: &Group) {
-    let (mut missing, mut other) = (0, 0);
+    let (mut missing, mut other, mut answered) = (0, 0, 0);
     for finding in group.open.iter().chain(&group.waived).filter_map(|key| report.finding(*key)) {
+        answered += usize::from(report.assessment.answer(&finding).is_some());
         let blamed = finding.detail.map(|detail| &detail.blame[..]).unwrap_or_default();
         match blamed.first().map(|blame| &blame.observed) {
             Some(BlameValue::Absent(_)) => missing += 1,
@@ -260,6 +264,9 @@ fn cause(report: &Report<'_>, page: &mut Page, group: &Group) {
     }
     if other > 0 {
         parts.push(format!("what is there differs from what is expected at {}", plural(other, "target")));
+    }
+    if answered > 0 {
+        parts.push(format!("somebody answered so at {}", plural(answered, "target")));
     }
     let text = parts.join("; ");
     page.entry("Cause", &super::super::escape::capitalised(&text));

@@ -140,7 +140,7 @@ impl<'a> Report<'a> {
             "results" | "passed" | "evidence" => audience != Audience::Executive,
             "pictures" => audience != Audience::Executive && !self.dossier.pictures.is_empty(),
             "controls" => audience == Audience::Auditor && policy.rules.iter().any(|rule| !rule.maps.is_empty()),
-            "manual" => audience == Audience::Auditor && self.survey.counts.manual > 0,
+            "manual" => audience == Audience::Auditor && manual::has_any(self),
             "waivers" => !policy.waivers.is_empty(),
             "follow-up" => {
                 let is_open = audience != Audience::Engineer && !self.survey.groups.is_empty();

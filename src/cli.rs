@@ -260,8 +260,8 @@ pub struct EvaluateArgs {
 #[derive(Debug, Args)]
 #[command(
     mut_arg("as_of", |arg| arg.help("Judge dates of both as of this day, UTC [default: the day of each run]")),
-    after_help = "Both runs are judged by the same rules, each as of the day on which it was collected, or both as of \
---as-of.
+    after_help = "Both runs are judged by the same rules, those of the later bundle unless others are named, each as of the day on which it \
+was collected, or both as of --as-of.
 
 Exit codes: 0 nothing new or worse; 1 something new or worse fails at or above --fail-on; 2 wrong usage or unreadable input; \
 3 nothing of that, but something can no longer be determined, a run was interrupted, or nothing was judged.
@@ -279,7 +279,8 @@ pub struct DiffArgs {
     /// Bundle or snapshot of the later run
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
-    /// Inventory whose profile, waivers and answers apply. Default: mailvet.yaml in the current folder, if there is one
+    /// Inventory whose profile, waivers and answers apply. Default: for a bundle what the later one holds, for a snapshot
+    /// mailvet.yaml in the current folder, if there is one
     #[arg(long, short, value_name = "FILE", help_heading = "Rules")]
     pub inventory: Option<PathBuf>,
     /// Use no inventory, even if there is a mailvet.yaml

@@ -1,7 +1,8 @@
 //! `mailvet diff`: what changed between two stored runs.
 //!
-//! Both are judged by the same rules, each as of the day on which it was collected unless `--as-of` says otherwise, and
-//! then compared: verdicts by [`engine::difference`], facts by [`engine::changes`].
+//! Both are judged by the same rules, those of the later bundle unless others are named, each as of the day on which it was
+//! collected unless `--as-of` says otherwise, and then compared: verdicts by [`engine::difference`], facts by
+//! [`engine::changes`].
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -11,7 +12,7 @@ use anyhow::{Context as _, anyhow, bail};
 use jiff::civil::Date;
 
 use super::stored::{StoredInput, stored_input};
-use super::{exit, input, output};
+use super::{exit, input, output, replay};
 use crate::cli::{DiffArgs, DiffReportArgs};
 use crate::diag::{Diagnostic, Files, Level};
 use crate::engine::difference::{Compared, difference};
@@ -29,8 +30,13 @@ pub(super) fn run(args: &DiffArgs) -> anyhow::Result<u8> {
     let outputs = outputs(&args.report)?;
     let (old, new) = (stored_input(&args.old)?, stored_input(&args.new)?);
     let mut files = Files::default();
-    let inventory = input::inventory(&mut files, args.inventory.as_deref(), args.no_inventory)?;
-    let policy = input::policy(&mut files, &args.policy, inventory.as_ref())?;
+    let policy = match replay::own_rules(new.bundle.as_ref(), &args.policy, args.inventory.as_deref()) {
+        Some((bundle, judged)) => replay::stored_policy(bundle, judged, &args.policy, &mut files)?,
+        None => {
+            let inventory = input::inventory(&mut files, args.inventory.as_deref(), args.no_inventory)?;
+            input::policy(&mut files, &args.policy, inventory.as_ref())?
+        }
+    };
     if old.date > new.date {
         let _ = writeln!(
             anstream::stderr(),

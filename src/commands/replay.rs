@@ -55,9 +55,9 @@ impl Replay {
         let unlike = question.from_raw && rebuild::from_raw(&mut stored, &mut files, question.quiet)?;
         let mut dossier = dossier::stored(question.audience, &stored, &files);
         let judged = stored.bundle.as_ref().and_then(|bundle| bundle.record.judged.as_ref());
-        let own_rules = judged.filter(|_| !question.names_rules());
-        let policy = match stored.bundle.as_ref().zip(own_rules) {
-            Some((bundle, judged)) => question.stored_policy(bundle, judged, &mut files)?,
+        let own_rules = own_rules(stored.bundle.as_ref(), question.policy, question.inventory);
+        let policy = match own_rules {
+            Some((bundle, judged)) => stored_policy(bundle, judged, question.policy, &mut files)?,
             None => {
                 let inventory = input::inventory(&mut files, question.inventory, question.no_inventory)?;
                 if let Some(named) = &inventory {
@@ -78,9 +78,8 @@ impl Replay {
         })?;
         dossier.pictures = gallery.finish();
         assessment.history = past.map(|past| Box::new(engine::history::history(past, &assessment, stored.date)));
-        let as_then =
-            |judged: &Judged| judged.as_of == as_of && !question.selects() && question.policy.answers.is_empty();
-        let is_same = own_rules.is_some_and(as_then) && question.previous.is_none();
+        let chooses = selects(question.policy) || !question.policy.answers.is_empty() || question.previous.is_some();
+        let is_same = own_rules.is_some_and(|(_, judged)| judged.as_of == as_of) && !chooses;
         Ok(Replay { stored, files, assessment, dossier, unlike, is_same })
     }
 
@@ -109,34 +108,42 @@ fn named_dossier(question: &Question<'_>, named: &LoadedInventory) -> anyhow::Re
     dossier::dossier(question.audience, Some(named))
 }
 
-impl Question<'_> {
-    /// Whether the arguments name rules of their own, so that those of the bundle are not used.
-    fn names_rules(&self) -> bool {
-        let policy = self.policy;
-        self.inventory.is_some()
-            || policy.profile.is_some()
-            || !policy.pack.is_empty()
-            || !policy.param.is_empty()
-            || !policy.waivers.is_empty()
-    }
+/// The bundle with what its run judged by, unless there is none or the arguments name rules of their own.
+pub(super) fn own_rules<'a>(
+    bundle: Option<&'a Opened>,
+    policy: &PolicyArgs,
+    inventory: Option<&Path>,
+) -> Option<(&'a Opened, &'a Judged)> {
+    let names_rules = inventory.is_some()
+        || policy.profile.is_some()
+        || !policy.pack.is_empty()
+        || !policy.param.is_empty()
+        || !policy.waivers.is_empty();
+    let bundle = bundle.filter(|_| !names_rules)?;
+    Some((bundle, bundle.record.judged.as_ref()?))
+}
 
-    /// Whether the arguments choose some of the rules.
-    fn selects(&self) -> bool {
-        !self.policy.only.is_empty() || !self.policy.skip.is_empty()
-    }
+/// Whether the arguments choose some of the rules.
+fn selects(policy: &PolicyArgs) -> bool {
+    !policy.only.is_empty() || !policy.skip.is_empty()
+}
 
-    /// The policy that the run of a bundle judged by.
-    fn stored_policy(&self, bundle: &Opened, judged: &Judged, files: &mut Files) -> anyhow::Result<Policy> {
-        let mut sources = sources(bundle, judged).context("the rules of the bundle cannot be read")?;
-        if self.selects() {
-            (sources.only, sources.skip) = (self.policy.only.clone(), self.policy.skip.clone());
-        }
-        // Other answers to the same questions are no other rules.
-        if !self.policy.answers.is_empty() {
-            sources.answers = input::answers_files(&self.policy.answers, None)?;
-        }
-        input::build(files, &sources)
+/// The policy that the run of a bundle judged by.
+pub(super) fn stored_policy(
+    bundle: &Opened,
+    judged: &Judged,
+    policy: &PolicyArgs,
+    files: &mut Files,
+) -> anyhow::Result<Policy> {
+    let mut sources = sources(bundle, judged).context("the rules of the bundle cannot be read")?;
+    if selects(policy) {
+        (sources.only, sources.skip) = (policy.only.clone(), policy.skip.clone());
     }
+    // Other answers to the same questions are no other rules.
+    if !policy.answers.is_empty() {
+        sources.answers = input::answers_files(&policy.answers, None)?;
+    }
+    input::build(files, &sources)
 }
 
 /// What the policy of the bundle was built from.

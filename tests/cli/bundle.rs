@@ -514,6 +514,22 @@ fn the_facts_of_a_live_audit_are_rebuilt_from_what_was_received() {
 }
 
 #[test]
+fn a_difference_is_judged_by_the_rules_of_the_later_bundle_unless_others_are_named() {
+    let folder = organisation();
+    folder.run(&["audit", "--as-of", "2026-11-21", "--out", "one", "--quiet", "--exit-zero"]).exits(0);
+    let strict = ["audit", "--as-of", "2026-11-21", "--profile", "strict", "--out", "two", "--quiet", "--exit-zero"];
+    folder.run(&strict).exits(0);
+    for (args, profile) in [
+        (&["one", "two"][..], "strict"),
+        (&["two", "one"], "default"),
+        (&["one", "two", "--profile", "default"], "default"),
+    ] {
+        let run = folder.run(&[&["diff", "--format", "json", "--exit-zero"], args].concat()).exits(0);
+        assert_eq!(run.json()["profile"], profile, "{args:?}");
+    }
+}
+
+#[test]
 fn the_facts_of_an_audit_of_files_are_rebuilt_from_these_files() {
     let folder = signed();
     let run = folder.run(&["evaluate", "b", "--from-raw"]).exits(1);

@@ -15,7 +15,7 @@ logging.disable(logging.WARNING)
 
 TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-COLUMNS = 13
+COLUMNS = 14
 
 
 def oscal(path, validator):
@@ -64,7 +64,7 @@ def sheet(path, converted):
         written = list(csv.reader(file, strict=True))
     for number, (row, wanted) in enumerate(zip(rows, written, strict=True), 1):
         if row != wanted:
-            different = [(a, b) for a, b in zip(row, wanted) if a != b]
+            different = [(a, b) for a, b in zip(row, wanted) if a != b] or [(f"{len(row)} cells", f"{len(wanted)}")]
             sys.exit(f"{path}:{number}: LibreOffice shows {different[0][0]!r} for {different[0][1]!r}")
     print(f"{path}: LibreOffice shows {len(rows)} rows as they are written")
     return collections.Counter(row[0] for row in written[1:] if row[2] != "mailvet/nothing-judged")

@@ -55,6 +55,7 @@ fn statement(subjects: &[(&str, &[u8])], record: &Record) -> Value {
 }
 
 fn written(envelope: &Envelope) -> Vec<u8> {
+    // Strings always serialise.
     let mut bytes = serde_json::to_vec(envelope).unwrap_or_default();
     bytes.push(b'\n');
     bytes

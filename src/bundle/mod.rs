@@ -28,6 +28,7 @@ pub use custody::Event;
 pub use digest::{file_digest, sha256};
 pub use names::Names;
 pub use open::{Incomplete, Opened, is_bundle};
+pub use place::top;
 pub use record::{Record, Start};
 pub use verify::{Problem, Verified, verify};
 pub use write::Bundle;

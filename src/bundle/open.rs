@@ -44,7 +44,9 @@ pub fn open(path: &Path) -> Result<Opened, BundleError> {
     }
     let contents = Contents::at(path)?;
     let record = record(&contents).map_err(|reason| BundleError::NotABundle(shown, reason))?;
-    Ok(Opened { contents, record, manifest_sha256: verified.manifest_sha256 })
+    let no_manifest = || BundleError::NotABundle(path.display().to_string(), format!("it has no {MANIFEST}"));
+    let manifest_sha256 = verified.manifest_sha256.ok_or_else(no_manifest)?;
+    Ok(Opened { contents, record, manifest_sha256 })
 }
 
 impl Opened {
@@ -83,6 +85,7 @@ pub(super) fn record(contents: &Contents) -> Result<Record, String> {
 
 /// What the file `INCOMPLETE` says.
 pub(super) fn marker(start: &Start) -> Vec<u8> {
+    // Strings, numbers and lists always serialise.
     let mut bytes = serde_json::to_vec_pretty(start).unwrap_or_default();
     bytes.push(b'\n');
     bytes

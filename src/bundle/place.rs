@@ -7,6 +7,12 @@ const ZIP: &str = ".zip";
 /// What the name of the folder ends in that becomes a zip file.
 const PARTIAL: &str = ".partial";
 
+/// The folder that a zip file of this path holds; `None` for a path that names a folder.
+pub fn top(path: &Path) -> Option<String> {
+    let place = Place::of(path);
+    place.archive().filter(|archive| *archive == path).map(|_| place.top())
+}
+
 /// The place of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {

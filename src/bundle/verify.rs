@@ -20,8 +20,10 @@ use super::{
     TAG_MANIFEST, dsse, open,
 };
 
-/// Largest manifest or log that is read, in bytes.
+/// Largest manifest or log that is read, in bytes: they grow with the payload.
 const MAX_TEXT: u64 = 1 << 30;
+/// Largest other file beside the payload that is read, in bytes: they do not.
+const MAX_TAG: u64 = 1 << 24;
 
 /// What is wrong with one file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,8 +75,8 @@ pub struct Verified {
     pub files: usize,
     /// Bytes of the payload.
     pub bytes: u64,
-    /// SHA-256 of the manifest.
-    pub manifest_sha256: String,
+    /// SHA-256 of the manifest; `None` when there is none.
+    pub manifest_sha256: Option<String>,
     /// Lines of the custody log.
     pub events: usize,
     /// When it was sealed, as the log says.
@@ -107,6 +109,7 @@ pub fn verify(path: &Path, keys: Option<&[PublicKey]>) -> Result<Verified, Bundl
         verifying.problem(&entry.name, What::Added, format!("it is {is}, which no bundle has"));
     }
     let (payload, unsound) = verifying.payload().map_err(BundleError::io(shown))?;
+    verifying.sizes();
     let log = verifying.custody();
     verifying.manifests(&payload, log.as_deref());
     let (signer, trusted) = verifying.signature(keys);
@@ -120,7 +123,7 @@ pub fn verify(path: &Path, keys: Option<&[PublicKey]>) -> Result<Verified, Bundl
         problems: verifying.problems.into_values().collect(),
         files: payload.files.len(),
         bytes: payload.bytes,
-        manifest_sha256: contents.read(MANIFEST, MAX_TEXT).map(|bytes| digest::sha256(&bytes)).unwrap_or_default(),
+        manifest_sha256: payload.manifest_sha256,
         events: log.as_ref().map_or(0, Vec::len),
         sealed: log.and_then(|lines| Some(lines.last()?.time.clone())),
         signer,
@@ -132,6 +135,12 @@ pub fn verify(path: &Path, keys: Option<&[PublicKey]>) -> Result<Verified, Bundl
 struct Payload {
     files: Manifest,
     bytes: u64,
+    manifest_sha256: Option<String>,
+}
+
+/// Largest size of a file that is read as a whole.
+fn limit(name: &str) -> u64 {
+    if [MANIFEST, CUSTODY].contains(&name) { MAX_TEXT } else { MAX_TAG }
 }
 
 struct Verifying<'a> {
@@ -148,12 +157,25 @@ impl Verifying<'_> {
     }
 
     fn read(&self, name: &str) -> Option<Vec<u8>> {
-        self.names.contains(name).then(|| self.contents.read(name, MAX_TEXT).ok()).flatten()
+        self.names.contains(name).then(|| self.contents.read(name, limit(name)).ok()).flatten()
+    }
+
+    /// What is too large to be read cannot be compared with anything, and no bundle has it.
+    fn sizes(&mut self) {
+        for name in [DECLARATION, INFO, MANIFEST, TAG_MANIFEST, SIGNATURE, STATEMENT, CUSTODY] {
+            if self.names.contains(name) && !self.contents.size(name).is_ok_and(|size| size <= limit(name)) {
+                self.problem(
+                    name,
+                    What::Changed,
+                    format!("it is larger than {} bytes, and that of no bundle is", limit(name)),
+                );
+            }
+        }
     }
 
     /// The payload, and the files of which an archive has another checksum.
     fn payload(&self) -> std::io::Result<(Payload, Vec<String>)> {
-        let mut payload = Payload { files: Manifest::new(), bytes: 0 };
+        let mut payload = Payload { files: Manifest::new(), bytes: 0, manifest_sha256: None };
         let mut unsound = Vec::new();
         for name in &self.names {
             let (summed, is_sound) = self.contents.sum(name)?;
@@ -163,6 +185,8 @@ impl Verifying<'_> {
             if name.starts_with("data/") {
                 payload.bytes += summed.bytes;
                 payload.files.insert((*name).to_owned(), summed.sha256);
+            } else if *name == MANIFEST {
+                payload.manifest_sha256 = Some(summed.sha256);
             }
         }
         Ok((payload, unsound))
@@ -291,6 +315,10 @@ impl Verifying<'_> {
         if let (Some(signer), Some(false)) = (&signer, trusted) {
             let note = format!("its key is {}, which was not given", signer.fingerprint());
             self.problem(SIGNATURE, What::Untrusted, note);
+        }
+        // Whatever the reason is that no signer was found: the signature that was asked for is not there.
+        if (&signer, trusted) == (&None, Some(false)) {
+            self.problem(SIGNATURE, What::Untrusted, "it does not show that a key that was given made it");
         }
         self.statement(promised.as_ref().or(signer.as_ref()), record.as_ref());
         (signer, trusted)

@@ -107,7 +107,8 @@ impl Bundle {
         let kept = [CUSTODY, partial.as_str(), INCOMPLETE];
         remove_all_but(root, root, &kept).map_err(io)?;
         fs::create_dir_all(root.join("data")).map_err(io)?;
-        let bytes = fs::read(root.join(CUSTODY)).unwrap_or_default();
+        // A log that cannot be read must not be replaced by one that says nothing of what was before.
+        let bytes = fs::read(root.join(CUSTODY)).map_err(BundleError::io(root.join(CUSTODY).display().to_string()))?;
         let (log, whole) = Log::after(&bytes);
         write_synced(&root.join(CUSTODY), bytes.get(..whole).unwrap_or_default()).map_err(io)?;
         let mut bundle = Bundle::new(place.clone(), start, log);
@@ -223,9 +224,10 @@ impl Bundle {
     /// # Errors
     /// Writing or signing failed.
     pub fn seal(mut self, record: &Record, key: Option<&SigningKey>) -> Result<Sealed, BundleError> {
-        let mut json = serde_json::to_vec_pretty(record).unwrap_or_default();
-        json.push(b'\n');
-        self.add(RECORD, &json)?;
+        self.create(RECORD, |out| {
+            serde_json::to_writer_pretty(&mut *out, record)?;
+            out.write_all(b"\n")
+        })?;
         let seal = custody::seal(entries(&self.files));
         let details =
             BTreeMap::from([("files".to_owned(), self.files.len().into()), ("sha256".to_owned(), seal.into())]);
@@ -310,6 +312,7 @@ pub(super) fn entries(manifest: &Manifest) -> impl Iterator<Item = (&str, &str)>
 }
 
 fn value(part: &impl serde::Serialize) -> Value {
+    // Structures of strings always serialise.
     serde_json::to_value(part).unwrap_or_default()
 }
 

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::input::{self, LoadedInventory, Source};
 use super::stored::StoredInput;
+use crate::bundle;
 use crate::diag::Files;
 use crate::inventory::Inventory;
 use crate::reports::dossier::{Audience, Dossier, Logo, Origin};
@@ -66,9 +67,8 @@ pub(super) fn of_snapshot(path: &Path, sha256: &str) -> Origin {
 /// A bundle as what a report was made from.
 pub(super) fn of_bundle(path: &Path, manifest_sha256: &str) -> Origin {
     let unpacked = "sha256sum manifest-sha256.txt && sha256sum --quiet -c manifest-sha256.txt";
-    // One file is an archive with a folder of the same name in it.
-    let check = match path.file_stem().filter(|_| path.is_file()) {
-        Some(folder) => format!("unzip {} && cd {} && {unpacked}", last(path), folder.to_string_lossy()),
+    let check = match bundle::top(path) {
+        Some(folder) => format!("unzip {} && cd {folder} && {unpacked}", last(path)),
         None => unpacked.to_owned(),
     };
     Origin { kind: "evidence bundle", check, name: last(path), sha256: manifest_sha256.to_owned() }

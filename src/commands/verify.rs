@@ -38,9 +38,10 @@ pub(super) fn run(args: &VerifyArgs) -> anyhow::Result<u8> {
     }
     writeln!(out, "{shown}: as it was sealed")?;
     writeln!(out, "  payload    {} files, {} bytes", verified.files, verified.bytes)?;
-    writeln!(out, "  manifest   SHA-256 {}", verified.manifest_sha256)?;
-    let sealed = verified.sealed.as_deref().unwrap_or_default();
-    writeln!(out, "  custody    {} events, sealed {}", verified.events, visible(sealed))?;
+    if let (Some(manifest), Some(sealed)) = (&verified.manifest_sha256, &verified.sealed) {
+        writeln!(out, "  manifest   SHA-256 {manifest}")?;
+        writeln!(out, "  custody    {} events, sealed {}", verified.events, visible(sealed))?;
+    }
     match (&verified.signer, verified.trusted) {
         (None, _) => writeln!(out, "  signature  none")?,
         (Some(signer), Some(true)) => writeln!(out, "  signature  by {}, a key that was given", signer.fingerprint())?,

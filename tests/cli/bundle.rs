@@ -513,6 +513,20 @@ fn the_facts_of_a_live_audit_are_rebuilt_from_what_was_received() {
     folder.run(&["evaluate", "alone.jsonl", "--from-raw"]).exits(2).says(&["--from-raw needs a bundle"]);
 }
 
+/// A file that is too large to be read is no file that is fine, whichever it is.
+#[test]
+fn a_file_that_is_too_large_to_be_read_is_reported_by_name() {
+    let folder = signed();
+    for name in ["manifest-sha256.txt.sig", "attestation.intoto.jsonl", "bag-info.txt", "tagmanifest-sha256.txt"] {
+        let path = folder.path(&format!("b/{name}"));
+        let kept = fs::read(&path).unwrap();
+        fs::write(&path, vec![b'x'; (1 << 24) + 1]).unwrap();
+        folder.run(&["verify", "b"]).exits(1).prints(&[name, "larger than 16777216 bytes"]);
+        fs::write(&path, kept).unwrap();
+    }
+    folder.run(&["verify", "b"]).exits(0);
+}
+
 #[test]
 fn a_difference_is_judged_by_the_rules_of_the_later_bundle_unless_others_are_named() {
     let folder = organisation();

@@ -23,7 +23,7 @@ const LOGO: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR";
 #[test]
 fn a_document_names_the_digest_of_the_bundle_it_was_made_from() {
     let folder = audited();
-    let digest = verify(&folder.path("b"), None).unwrap().manifest_sha256;
+    let digest = verify(&folder.path("b"), None).unwrap().manifest_sha256.unwrap();
     folder.run(&["report", "b", "-o", "r.html"]).exits(0);
     let page = folder.read("r.html");
     assert!(page.contains(&format!("<meta name=\"mailvet-evidence-sha256\" content=\"{digest}\">")));

@@ -168,7 +168,7 @@ impl Judge {
             let day = jiff::civil::date(2026, 11, 21);
             let judged = assess_target(&self.policy, Target::Domain, target, None, &facts, day);
             see(&facts, &judged);
-            for (index, (rule, verdict)) in self.policy.rules.iter().zip(&judged.verdicts).enumerate() {
+            for (index, (rule, verdict)) in self.policy.rules.iter().zip(judged.verdicts.iter()).enumerate() {
                 let detail = judged.details.iter().find(|detail| usize::from(detail.rule.0) == index);
                 let absent = detail.is_some_and(|detail| {
                     detail.blame.iter().any(|blame| matches!(blame.observed, BlameValue::Absent(_)))

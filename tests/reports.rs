@@ -11,6 +11,7 @@
 mod assessment;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use assessment::{answered, blame, detail, large, sample, span};
 use mailvet::diag::{FileId, Files, Span};
@@ -250,7 +251,7 @@ fn lines_of_findings_without_details_are_what_the_document_says() {
     for target in &mut assessment.targets {
         target.details = Box::default();
         // The document has the findings of this verdict, the lines have all.
-        target.verdicts.iter_mut().flatten().for_each(|verdict| *verdict = Verdict::Fail);
+        Arc::make_mut(&mut target.verdicts).iter_mut().flatten().for_each(|verdict| *verdict = Verdict::Fail);
     }
     assert!(assessment.targets.iter().any(|target| target.anchor.is_some()));
     let document = json(Format::Json, &assessment, &files);

@@ -13,7 +13,7 @@ use crate::diag::{Files, Span};
 use crate::engine;
 use crate::facts::stored::{SnapshotLine, StoredTarget, line};
 use crate::facts::{Method, Target, TargetFacts};
-use crate::findings::AssessedTarget;
+use crate::findings::{AssessedTarget, Shared};
 use crate::inventory::{Inventory, Organisation};
 use crate::mail::Name;
 use crate::policy::Policy;
@@ -43,7 +43,7 @@ pub(super) struct InOrder<'a>(Mutex<Ordered<'a>>);
 struct Ordered<'a> {
     snapshot: &'a mut Snapshot,
     next: usize,
-    waiting: BTreeMap<usize, Vec<Vec<u8>>>,
+    waiting: BTreeMap<usize, Vec<io::Result<Vec<u8>>>>,
     result: io::Result<()>,
 }
 
@@ -52,13 +52,13 @@ impl<'a> InOrder<'a> {
         InOrder(Mutex::new(Ordered { snapshot, next: 0, waiting: BTreeMap::new(), result: Ok(()) }))
     }
 
-    fn take(&self, batch: usize, lines: Vec<Vec<u8>>) {
+    fn take(&self, batch: usize, lines: Vec<io::Result<Vec<u8>>>) {
         let ordered = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ordered.waiting.insert(batch, lines);
         while let Some(lines) = ordered.waiting.remove(&ordered.next) {
             ordered.next += 1;
             if ordered.result.is_ok() {
-                ordered.result = lines.iter().try_for_each(|line| ordered.snapshot.target(line));
+                ordered.result = lines.into_iter().try_for_each(|line| ordered.snapshot.target(&line?));
             }
         }
     }
@@ -88,11 +88,12 @@ pub(super) fn domains(job: &Job<'_, '_>, domains: &[(Name, Option<Span>)]) -> Ve
                     fetches: &[],
                     cache: Cache::default(),
                 };
+                let mut shared = Shared::default();
                 let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).next();
                 while let Some((number, (batch, places))) = next() {
                     let mut lines = Vec::new();
                     for ((name, anchor), place) in batch.iter().zip(places) {
-                        *place = Some(one(job, &context, name, *anchor, &mut lines));
+                        *place = Some(shared.share(one(job, &context, name, *anchor, &mut lines)));
                     }
                     if let Some(kept) = job.kept {
                         kept.take(number, lines);
@@ -126,7 +127,7 @@ fn one(
     context: &Context<'_>,
     name: &Name,
     anchor: Option<Span>,
-    lines: &mut Vec<Vec<u8>>,
+    lines: &mut Vec<io::Result<Vec<u8>>>,
 ) -> AssessedTarget {
     let facts = collectors::domain(context, name);
     let judged = engine::assess_target(job.policy, Target::Domain, name.as_str(), anchor, &facts, job.as_of);
@@ -139,7 +140,7 @@ fn one(
     }
     if job.kept.is_some() {
         let name = name.as_str().to_owned();
-        lines.extend(line(&SnapshotLine::Target(StoredTarget { name, anchor, facts })));
+        lines.push(line(&SnapshotLine::Target(StoredTarget { name, anchor, facts })));
     }
     judged
 }

@@ -16,7 +16,7 @@ use crate::engine::{self, Assembler};
 use crate::facts::domain::Time;
 use crate::facts::stored::{self, ArtefactHead, Header, StoredCoverage, StoredTarget};
 use crate::findings::history::Past;
-use crate::findings::{AssessedTarget, Assessment};
+use crate::findings::{AssessedTarget, Assessment, Shared};
 use crate::policy::Policy;
 
 /// A stored run, proven whole.
@@ -77,12 +77,12 @@ impl StoredInput {
         as_of: Date,
         mut each: impl FnMut(StoredTarget, &AssessedTarget),
     ) -> anyhow::Result<Assessment> {
-        let mut targets = Vec::new();
+        let (mut targets, mut shared) = (Vec::new(), Shared::default());
         self.targets(|target| {
             let (kind, facts) = (target.facts.kind(), target.facts.group());
             let judged = engine::assess_target(policy, kind, &target.name, target.anchor, facts, as_of);
             each(target, &judged);
-            targets.push(judged);
+            targets.push(shared.share(judged));
         })?;
         let mut assembler = Assembler::new(policy.clone(), as_of);
         assembler.extend(targets);

@@ -4,6 +4,7 @@
 //! answer. Nothing here makes a rule automatic, and no answer touches what facts decide.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -151,7 +152,7 @@ fn give(target: &mut AssessedTarget, rule: RuleIndex, claim: Claim<'_>, state: A
     let (mut answer, mut stale_answer) = (None, None);
     if is_in_force(state) {
         answer = Some(claim.position);
-        target.verdicts[usize::from(rule.0)] = Some(match claim.answer.answer {
+        Arc::make_mut(&mut target.verdicts)[usize::from(rule.0)] = Some(match claim.answer.answer {
             AnswerWord::Pass => Verdict::Pass,
             AnswerWord::Fail => Verdict::Fail,
             AnswerWord::NotApplicable => Verdict::NotApplicable,

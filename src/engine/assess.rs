@@ -28,7 +28,7 @@ pub fn assess_target(
     as_of: jiff::civil::Date,
 ) -> AssessedTarget {
     let as_of = AsOf::date(as_of);
-    let mut verdicts = vec![None; policy.rules.len()].into_boxed_slice();
+    let mut verdicts = vec![None; policy.rules.len()];
     let mut details = Vec::new();
     let mut not_collected = Vec::new();
     for (index, rule) in policy.rules.iter().enumerate().filter(|(_, rule)| rule.applies_to == kind) {
@@ -45,9 +45,9 @@ pub fn assess_target(
         kind,
         name: name.to_owned(),
         anchor,
-        verdicts,
+        verdicts: verdicts.into(),
         details: details.into_boxed_slice(),
-        not_collected: not_collected.into_boxed_slice(),
+        not_collected: not_collected.into(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! `not-applicable`, `not-checked` and `manual` are kept as they are, since they accuse nobody.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::facts::Kind;
 use crate::findings::words::fact_path;
@@ -86,8 +87,9 @@ fn base_problems(base: &Assessment) -> impl Iterator<Item = (&AssessedTarget, us
 }
 
 fn leave_out(target: &mut AssessedTarget, rules: &[usize]) {
+    let verdicts = Arc::make_mut(&mut target.verdicts);
     for rule in rules {
-        target.verdicts[*rule] = None;
+        verdicts[*rule] = None;
     }
     let kept = |detail: &Detail| rules.binary_search(&usize::from(detail.rule.0)).is_err();
     target.details = std::mem::take(&mut target.details).into_iter().filter(kept).collect();

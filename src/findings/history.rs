@@ -6,6 +6,7 @@
 //! read them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -21,7 +22,7 @@ pub struct Past {
     /// Ids of the rules, with their positions in rows.
     pub rules: BTreeMap<String, usize>,
     /// The verdicts on every target, one for each rule.
-    pub targets: BTreeMap<(Target, String), Box<[Option<Verdict>]>>,
+    pub targets: BTreeMap<(Target, String), Arc<[Option<Verdict>]>>,
     /// Findings that failed in that run or earlier, by fingerprint.
     pub records: BTreeMap<String, Record>,
 }
@@ -224,7 +225,7 @@ impl Past {
         }
         let mut targets = BTreeMap::new();
         for target in &stored.targets {
-            let mut row = vec![None; rules.len()].into_boxed_slice();
+            let mut row = vec![None; rules.len()];
             for (word, positions) in &target.verdicts {
                 let verdict = Verdict::ALL.into_iter().find(|verdict| verdict.as_str() == word);
                 let verdict = verdict.ok_or_else(|| HistoryError(format!("`{word}` is no verdict")))?;
@@ -233,7 +234,7 @@ impl Past {
                     *place.ok_or_else(|| HistoryError(format!("it has no rule {position}")))? = Some(verdict);
                 }
             }
-            targets.insert((target.kind, target.name.clone()), row);
+            targets.insert((target.kind, target.name.clone()), row.into());
         }
         let record = |finding: &StoredFinding| -> Result<(String, Record), HistoryError> {
             let record = Record {

@@ -6,7 +6,10 @@
 
 pub mod difference;
 pub mod history;
+mod shared;
 pub mod words;
+
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,6 +17,8 @@ use serde::{Deserialize, Serialize};
 use crate::diag::{Diagnostic, Span};
 use crate::facts::{Cause, Coverage, Proof, Target};
 use crate::policy::{Answer, LeafId, Policy, Rule, RuleIndex, Severity};
+
+pub use shared::Shared;
 
 /// What a rule says about a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -112,12 +117,13 @@ pub struct AssessedTarget {
     /// exact position are located here.
     pub anchor: Option<Span>,
     /// One verdict for each rule of the policy, by [`RuleIndex`]. Rules about other kinds of target are `None`.
-    pub verdicts: Box<[Option<Verdict>]>,
+    /// Targets with the same row share it ([`Shared`]).
+    pub verdicts: Arc<[Option<Verdict>]>,
     /// Details of the verdicts that need them, sorted by rule.
     pub details: Box<[Detail]>,
     /// For rules with the verdict `not-checked`: the leaves whose facts this run does not collect, sorted. They stand for
-    /// details, which would say the same for every target.
-    pub not_collected: Box<[(RuleIndex, LeafId)]>,
+    /// details, which would say the same for every target; those with the same row share it.
+    pub not_collected: Arc<[(RuleIndex, LeafId)]>,
 }
 
 /// Why a verdict is what it is.

@@ -1,6 +1,7 @@
 //! Assessments made by hand, for the tests of reports.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use mailvet::diag::{Diagnostic, FileId, Files, Span};
 use mailvet::facts::{Catalogue, Cause, Coverage, Ignored, NotEvaluated, Proof, SourceRead, Target};
@@ -147,8 +148,8 @@ pub(crate) fn sample() -> (Files, Assessment) {
         verdicts: verdicts.into_iter().map(Some).collect(),
         details: details.into(),
         not_collected: match verdicts[4] {
-            NotChecked => Box::new([(RuleIndex(4), LeafId(0))]),
-            _ => Box::default(),
+            NotChecked => Arc::new([(RuleIndex(4), LeafId(0))]),
+            _ => Arc::default(),
         },
     };
     let targets = vec![
@@ -227,7 +228,7 @@ pub(crate) fn answered() -> (Files, Assessment) {
         [(0, Verdict::Fail, Some(0), None), (1, Verdict::Manual, None, Some(1)), (2, Verdict::Pass, Some(2), None)]
     {
         let target = &mut assessment.targets[index];
-        target.verdicts[0] = Some(verdict);
+        Arc::make_mut(&mut target.verdicts)[0] = Some(verdict);
         let mut details = target.details.to_vec();
         details.insert(0, Detail { answer, stale_answer, ..detail(0, Vec::new()) });
         target.details = details.into();
@@ -260,7 +261,7 @@ pub(crate) fn large(count: usize) -> (Files, Assessment) {
                 anchor: Some(span("@  IN SOA")),
                 verdicts: verdicts.into(),
                 details: Box::new([Detail { rule: RuleIndex(u16::try_from(rule).unwrap()), ..spf.clone() }]),
-                not_collected: Box::default(),
+                not_collected: Arc::default(),
             }
         })
         .collect();

@@ -26,7 +26,7 @@ use crate::engine;
 use crate::facts::DomainFacts;
 use crate::facts::stored::{SnapshotLine, StoredCoverage, StoredMessage, StoredTarget, line};
 use crate::facts::{Artefact, Cause, LiveCoverage, LiveMessage, Method, NotReached, Recorder, Target, TargetFacts};
-use crate::findings::AssessedTarget;
+use crate::findings::{AssessedTarget, Shared};
 use crate::inventory::Inventory;
 use crate::mail::Name;
 use crate::policy::Policy;
@@ -184,7 +184,7 @@ struct Finished {
     name: String,
     judged: Option<AssessedTarget>,
     part: Option<Part>,
-    line: Option<Vec<u8>>,
+    line: Option<io::Result<Vec<u8>>>,
 }
 
 type Sender = mpsc::UnboundedSender<Seen>;
@@ -221,8 +221,8 @@ impl Run {
         let judged = self.job.judge.as_ref().map(|judge| judge.assess(name, anchor, &facts));
         let part = self.job.judge.as_ref().and_then(|judge| judge.part(name, &facts));
         self.recorder.quote(judged.iter().flat_map(AssessedTarget::spans).map(|span| span.file));
-        let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts })).ok();
-        Finished { name: name.to_owned(), judged, part, line: self.stores.then(stored).flatten() }
+        let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts }));
+        Finished { name: name.to_owned(), judged, part, line: self.stores.then(stored) }
     }
 
     /// Looks at one domain.
@@ -340,6 +340,8 @@ struct Hub {
     store: Option<Store>,
     progress: Progress,
     targets: Vec<AssessedTarget>,
+    /// What targets have in common.
+    shared: Shared,
     gallery: Gallery,
     exchangers: Vec<Exchanger>,
     live: LiveCoverage,
@@ -369,6 +371,7 @@ impl Hub {
             store,
             progress,
             targets: kept.targets,
+            shared: Shared::default(),
             gallery: kept.gallery,
             exchangers: kept.exchangers,
             kept: kept.names,
@@ -496,11 +499,11 @@ impl Hub {
         self.pending.remove(&finished.name);
         if let Some(judged) = finished.judged {
             finished.part.into_iter().for_each(|part| self.gallery.add(part, &judged));
-            self.targets.push(judged);
+            self.targets.push(self.shared.share(judged));
         }
         self.progress.step();
         match (&mut self.store, finished.line) {
-            (Some(store), Some(line)) => store.target_with_files(line, &self.run.recorder),
+            (Some(store), Some(line)) => store.target_with_files(line?, &self.run.recorder),
             _ => Ok(()),
         }
     }

@@ -227,7 +227,7 @@ impl World {
         let mut verdicts = Verdicts::new();
         for (name, facts) in facts {
             let judged = assess_target(&self.policy, facts.kind(), name, None, facts.group(), today);
-            for (rule, verdict) in self.policy.rules.iter().zip(&judged.verdicts) {
+            for (rule, verdict) in self.policy.rules.iter().zip(judged.verdicts.iter()) {
                 if let Some(verdict) = verdict {
                     verdicts.insert((name.clone(), rule.id.clone()), *verdict);
                 }

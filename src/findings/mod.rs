@@ -331,15 +331,36 @@ impl Finding<'_> {
 
 /// The fingerprint of a rule's finding on a target.
 pub(crate) fn fingerprint(rule: &str, kind: Target, target: &str) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hasher = Sha256::new();
-    for (index, part) in [rule, kind.as_str(), target].into_iter().enumerate() {
-        if index > 0 {
-            hasher.update(b"\x1f");
-        }
-        hasher.update(part.as_bytes());
+    FingerprintStart::new(rule, kind).of(target)
+}
+
+/// What the fingerprints of a rule's findings have in common.
+#[derive(Debug, Clone)]
+pub(crate) struct FingerprintStart(Vec<u8>);
+
+impl FingerprintStart {
+    pub(crate) fn new(rule: &str, kind: Target) -> FingerprintStart {
+        FingerprintStart([rule.as_bytes(), b"\x1f", kind.as_str().as_bytes(), b"\x1f"].concat())
     }
-    data_encoding::HEXLOWER.encode(&hasher.finalize())
+
+    /// The fingerprint of the finding on a target.
+    pub(crate) fn of(&self, target: &str) -> String {
+        let mut digits = String::with_capacity(64);
+        self.write(target, &mut Vec::new(), &mut |text| digits.push_str(text));
+        digits
+    }
+
+    /// Hands the fingerprint over. `room` is emptied and used to put the parts together.
+    pub(crate) fn write<T>(&self, target: &str, room: &mut Vec<u8>, take: &mut impl FnMut(&str) -> T) -> T {
+        use sha2::{Digest, Sha256};
+        room.clear();
+        room.extend_from_slice(&self.0);
+        room.extend_from_slice(target.as_bytes());
+        // Most are short enough for one block of the digest, which is computed at once.
+        let digest = Sha256::digest(&room);
+        let mut digits = [0; 64];
+        take(data_encoding::HEXLOWER.encode_mut_str(&digest, &mut digits))
+    }
 }
 
 /// How many findings have each verdict; waived failures are counted apart.

@@ -3,9 +3,10 @@
 //! Most domains of a repository get the same verdicts, and the same facts about them were not collected. Whoever judges many
 //! targets passes each through one [`Shared`], so that these rows cost a pointer and not some hundred bytes a target.
 
-use std::collections::HashSet;
 use std::hash::Hash;
 use std::sync::Arc;
+
+use hashbrown::HashSet;
 
 use super::{AssessedTarget, Verdict};
 use crate::policy::{LeafId, RuleIndex};

@@ -326,7 +326,7 @@ impl<F: Formatter> Formatter for SafeJson<F> {
 }
 
 /// Writes a value as compact JSON.
-pub(super) fn compact_json(out: &mut dyn io::Write, value: &impl serde::Serialize) -> io::Result<()> {
+pub(super) fn compact_json<W: io::Write + ?Sized>(out: &mut W, value: &impl serde::Serialize) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(out, SafeJson(serde_json::ser::CompactFormatter));
     Ok(value.serialize(&mut serializer)?)
 }

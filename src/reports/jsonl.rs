@@ -11,8 +11,11 @@ use super::tally::Tally;
 use super::{Context, escape, finding, json};
 use crate::diag::Place;
 use crate::facts::Target;
-use crate::findings::{AssessedTarget, Assessment, Counts, Finding};
+use crate::findings::{AssessedTarget, Assessment, Counts, FingerprintStart, Verdict};
 use crate::policy::{Rule, Severity};
+
+/// Bytes that are handed over at once, at least.
+const TOGETHER: usize = 1 << 16;
 
 #[derive(Serialize)]
 struct Header {
@@ -39,34 +42,66 @@ struct Summary {
 
 pub(super) fn render(assessment: &Assessment, context: &Context<'_>, out: &mut dyn Write) -> io::Result<()> {
     let header = Header { kind: "header", assessment: json::document(assessment, context, [], []) };
-    line(out, &header)?;
-    let rules = assessment.policy.rules.iter().map(middle).collect::<io::Result<Vec<String>>>()?;
+    // Lines are put together here and handed over many at once: there are millions of them.
+    let (mut lines, mut room) = (Vec::new(), Vec::new());
+    line(&mut lines, &header)?;
+    let rules = assessment.policy.rules.iter().map(OfRule::of).collect::<io::Result<Vec<OfRule>>>()?;
     for target in &assessment.targets {
         let ends = Ends::of(target, context)?;
-        for (middle, rule) in rules.iter().zip(0u16..) {
+        for (of_rule, rule) in rules.iter().zip(0u16..) {
             let Some(finding) = finding(assessment, target, rule) else { continue };
             if finding.detail.is_none() && assessment.history.is_none() {
-                short_line(out, &finding, middle, &ends)?;
+                of_rule.short_line(&mut lines, finding.verdict, &target.name, &ends, &mut room);
             } else {
                 let finding = FindingDocument::new(assessment, context, &finding);
-                line(out, &FindingLine { kind: "finding", finding })?;
+                line(&mut lines, &FindingLine { kind: "finding", finding })?;
             }
+        }
+        if lines.len() >= TOGETHER {
+            out.write_all(&lines)?;
+            lines.clear();
         }
     }
     let tally = Tally::of(assessment);
     let judged = tally.nothing_judged(assessment).is_none();
-    line(out, &Summary { kind: "summary", findings: tally.total(), judged, counts: tally.counts })
+    line(&mut lines, &Summary { kind: "summary", findings: tally.total(), judged, counts: tally.counts })?;
+    out.write_all(&lines)
 }
 
-/// What the short lines of a rule have in common: the fields of the rule.
-fn middle(rule: &Rule) -> io::Result<String> {
-    #[derive(Serialize)]
-    struct OfRule<'a> {
-        rule: &'a str,
-        severity: Severity,
-        target_kind: Target,
+/// What the short lines of a rule have in common.
+struct OfRule {
+    fingerprint: FingerprintStart,
+    /// The fields of the rule, with the punctuation around them.
+    fields: String,
+}
+
+impl OfRule {
+    fn of(rule: &Rule) -> io::Result<OfRule> {
+        #[derive(Serialize)]
+        struct Fields<'a> {
+            rule: &'a str,
+            severity: Severity,
+            target_kind: Target,
+        }
+        let fields = fields(&Fields { rule: &rule.id, severity: rule.severity, target_kind: rule.applies_to })?;
+        let fingerprint = FingerprintStart::new(&rule.id, rule.applies_to);
+        Ok(OfRule { fingerprint, fields: format!("\",{fields},") })
     }
-    fields(&OfRule { rule: &rule.id, severity: rule.severity, target_kind: rule.applies_to })
+
+    /// The line of a finding without details, which is what [`FindingDocument`] would give. Most findings have none, and
+    /// only fingerprint and verdict are to be written anew.
+    fn short_line(&self, out: &mut Vec<u8>, verdict: Verdict, target: &str, ends: &Ends, room: &mut Vec<u8>) {
+        let mut put = |text: &str| out.extend_from_slice(text.as_bytes());
+        put("{\"type\":\"finding\",\"finding\":{\"fingerprint\":\"");
+        self.fingerprint.write(target, room, &mut put);
+        put(&self.fields);
+        put(&ends.name);
+        put(",\"verdict\":\"");
+        put(verdict.as_str());
+        put("\"");
+        put(&ends.place);
+        put("}}\n");
+    }
 }
 
 /// What the short lines of a target have in common.
@@ -108,23 +143,8 @@ fn fields(object: &impl Serialize) -> io::Result<String> {
     String::from_utf8(inner.to_vec()).map_err(io::Error::other)
 }
 
-/// The line of a finding without details, which is what [`FindingDocument`] would give. Most findings have none, and of
-/// millions of lines only fingerprint and verdict are to be written anew.
-fn short_line(out: &mut dyn Write, finding: &Finding<'_>, middle: &str, ends: &Ends) -> io::Result<()> {
-    out.write_all(b"{\"type\":\"finding\",\"finding\":{\"fingerprint\":\"")?;
-    out.write_all(finding.fingerprint().as_bytes())?;
-    out.write_all(b"\",")?;
-    out.write_all(middle.as_bytes())?;
-    out.write_all(b",")?;
-    out.write_all(ends.name.as_bytes())?;
-    out.write_all(b",\"verdict\":\"")?;
-    out.write_all(finding.verdict.as_str().as_bytes())?;
-    out.write_all(b"\"")?;
-    out.write_all(ends.place.as_bytes())?;
-    out.write_all(b"}}\n")
-}
-
-fn line(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+fn line(out: &mut Vec<u8>, value: &impl Serialize) -> io::Result<()> {
     escape::compact_json(out, value)?;
-    out.write_all(b"\n")
+    out.push(b'\n');
+    Ok(())
 }

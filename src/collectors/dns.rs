@@ -15,31 +15,63 @@ use super::{Context, dnssec};
 const BESIDE_CNAME: [RecordType; 6] =
     [RecordType::A, RecordType::AAAA, RecordType::MX, RecordType::NS, RecordType::TXT, RecordType::CAA];
 
-/// Facts about the domain's own records. The TTL of the mail records is collected apart ([`mail_ttl`]).
-pub(super) fn collect(context: &Context<'_>, name: &Name) -> DnsFacts {
-    let zone = context.source.zone_of(name).map(|(origin, _)| origin);
-    let exchangers = context.records(name, RecordType::MX);
-    let addresses = addresses(context, name);
-    let (cname, cname_mixed) = cname(context, name);
-    let rows = exchangers.as_ref().map(|set| mx_rows(context, set, zone.as_ref()));
-    let ZoneFacts { ns, soa, .. } = zone_facts(context, zone.as_ref().unwrap_or(name));
-    DnsFacts {
-        null_mx: null_mx(context, &exchangers),
-        null_mx_mixed: null_mx_mixed(context, &exchangers),
-        implicit_mx: implicit_mx(context, &exchangers, &addresses),
-        undotted: undotted(context, &rows),
-        mx: match rows {
-            Ok(rows) => context.present(List(rows), exchangers.as_ref().ok().and_then(RecordSet::first)),
-            Err(missing) => missing.fact(context.method),
-        },
-        addresses,
-        cname,
+/// Which parts of the facts no later round changes: they need different questions, and the hosts of the MX records are
+/// waited for longest.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    own: bool,
+    zone: bool,
+    wildcards: bool,
+}
+
+/// Facts about the domain's own records, but for what is settled. The TTL of the mail records is collected apart
+/// ([`mail_ttl`]). All facts are named here, so that one that is not collected is an unused variable.
+pub(super) fn collect(context: &Context<'_>, name: &Name, facts: &mut DnsFacts, settled: &mut Settled) {
+    let DnsFacts {
+        mx,
+        null_mx,
+        null_mx_mixed,
+        implicit_mx,
+        undotted: undotted_hosts,
+        addresses: own,
+        cname: alias,
         cname_mixed,
         ns,
         soa,
-        wildcard_txt: wildcard(context, name, |star| context.records(star, RecordType::TXT)),
-        wildcard_mx: wildcard(context, name, |star| context.records_after(RecordType::TXT, star, RecordType::MX)),
-        mail_ttl: Fact::default(),
+        wildcard_txt,
+        wildcard_mx,
+        mail_ttl: _,
+    } = facts;
+    until_settled(context, &mut settled.own, || {
+        *own = addresses(context, name);
+        (*alias, *cname_mixed) = cname(context, name);
+    });
+    until_settled(context, &mut settled.zone, || {
+        let zone = context.source.zone_of(name).map(|(origin, _)| origin);
+        ZoneFacts { ns: *ns, soa: *soa, .. } = zone_facts(context, zone.as_ref().unwrap_or(name));
+    });
+    until_settled(context, &mut settled.wildcards, || {
+        *wildcard_txt = wildcard(context, name, |star| context.records(star, RecordType::TXT));
+        *wildcard_mx = wildcard(context, name, |star| context.records_after(RecordType::TXT, star, RecordType::MX));
+    });
+    let zone = context.source.zone_of(name).map(|(origin, _)| origin);
+    let exchangers = context.records(name, RecordType::MX);
+    let rows = exchangers.as_ref().map(|set| mx_rows(context, set, zone.as_ref()));
+    *null_mx = self::null_mx(context, &exchangers);
+    *null_mx_mixed = self::null_mx_mixed(context, &exchangers);
+    *implicit_mx = self::implicit_mx(context, &exchangers, own);
+    *undotted_hosts = undotted(context, &rows);
+    *mx = match rows {
+        Ok(rows) => context.present(List(rows), exchangers.as_ref().ok().and_then(RecordSet::first)),
+        Err(missing) => missing.fact(context.method),
+    };
+}
+
+fn until_settled(context: &Context<'_>, settled: &mut bool, collect: impl FnOnce()) {
+    if !*settled {
+        let missed = context.source.missed();
+        collect();
+        *settled = context.source.missed() == missed;
     }
 }
 

@@ -21,6 +21,7 @@ pub struct Families {
     mail: Family<MailFacts>,
     inventory: Family<InventoryFacts>,
     dns: Family<DnsFacts>,
+    dns_settled: dns::Settled,
     mail_ttl: Family<Fact<Seconds>>,
     spf: Family<SpfFacts>,
     dmarc: Family<DmarcFacts>,
@@ -45,13 +46,19 @@ struct Family<T> {
 }
 
 impl<T> Family<T> {
-    /// Collects the facts unless they are settled. `others` is whether all other facts that they follow from are.
-    fn collect(&mut self, context: &Context<'_>, others: bool, collect: impl FnOnce() -> T) {
+    /// Brings the facts up to date unless they are settled.
+    fn update(&mut self, context: &Context<'_>, update: impl FnOnce(&mut T)) {
         if !self.settled {
             let missed = context.source.missed();
-            self.facts = collect();
-            self.settled = others && context.source.missed() == missed;
+            update(&mut self.facts);
+            self.settled = context.source.missed() == missed;
         }
+    }
+
+    /// Collects the facts unless they are settled. `others` is whether all other facts that they follow from are.
+    fn collect(&mut self, context: &Context<'_>, others: bool, collect: impl FnOnce() -> T) {
+        self.update(context, |facts| *facts = collect());
+        self.settled &= others;
     }
 }
 
@@ -63,6 +70,7 @@ impl Families {
             mail,
             inventory,
             dns,
+            dns_settled,
             mail_ttl,
             spf,
             dmarc,
@@ -77,7 +85,7 @@ impl Families {
             second_resolver,
             reputation,
         } = self;
-        dns.collect(context, true, || dns::collect(context, name));
+        dns.update(context, |facts| dns::collect(context, name, facts, dns_settled));
         spf.collect(context, true, || spf::collect(context, name));
         dmarc.collect(context, true, || dmarc::collect(context, name));
         dkim.collect(context, true, || dkim::collect(context, name));

@@ -10,7 +10,7 @@ pub mod fields;
 pub mod yaml;
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -102,8 +102,9 @@ impl SourceFile {
     pub fn line_column(&self, offset: u32) -> (u32, u32) {
         let offset = offset.min(u32::try_from(self.bytes.len()).unwrap_or(u32::MAX));
         let (index, start) = self.line_of(offset);
-        let before = String::from_utf8_lossy(&self.bytes[start as usize..offset as usize]);
-        let column = u32::try_from(before.chars().count()).unwrap_or(u32::MAX - 1) + 1;
+        let before = &self.bytes[start as usize..offset as usize];
+        let characters = if before.is_ascii() { before.len() } else { String::from_utf8_lossy(before).chars().count() };
+        let column = u32::try_from(characters).unwrap_or(u32::MAX - 1) + 1;
         (u32::try_from(index).unwrap_or(u32::MAX - 1) + 1, column)
     }
 
@@ -122,31 +123,70 @@ impl SourceFile {
 }
 
 /// All files read in this run, in the order in which they were read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Files {
+    /// The files before the first id that was skipped.
     files: Vec<SourceFile>,
-    /// The bytes of every file without any.
-    empty: Arc<Vec<u8>>,
+    /// Those after it: of the many messages that a live run receives, few get a text here.
+    later: BTreeMap<FileId, SourceFile>,
+    /// The next id.
+    next: u32,
+    /// What an id without a file shows.
+    nothing: SourceFile,
+}
+
+impl Default for Files {
+    fn default() -> Files {
+        let nothing = SourceFile {
+            path: String::new(),
+            bytes: Arc::default(),
+            // Evidence without a byte: it must not be taken for a file of the repository.
+            evidence: Some(Box::default()),
+            lines: OnceLock::new(),
+        };
+        Files { files: Vec::new(), later: BTreeMap::new(), next: 0, nothing }
+    }
 }
 
 impl Files {
     /// Registers a file and returns its id.
     pub fn add(&mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> FileId {
-        let id = FileId(u32::try_from(self.files.len()).unwrap_or(u32::MAX));
         let bytes = bytes.into();
-        self.files.push(SourceFile {
-            path: path.into(),
-            bytes: if bytes.is_empty() { Arc::clone(&self.empty) } else { Arc::new(bytes) },
-            evidence: None,
-            lines: OnceLock::new(),
-        });
+        let bytes = if bytes.is_empty() { Arc::clone(&self.nothing.bytes) } else { Arc::new(bytes) };
+        let file = SourceFile { path: path.into(), bytes, evidence: None, lines: OnceLock::new() };
+        let is_next = self.files.len() == self.next as usize;
+        let id = self.skip();
+        if is_next {
+            self.files.push(file);
+        } else {
+            self.later.insert(id, file);
+        }
         id
+    }
+
+    /// An id for a text of evidence that may follow ([`Files::fill`]), and mostly does not.
+    pub fn skip(&mut self) -> FileId {
+        let id = FileId(self.next);
+        self.next = self.next.saturating_add(1);
+        id
+    }
+
+    fn entry(&mut self, id: FileId) -> &mut SourceFile {
+        match self.files.get_mut(id.0 as usize) {
+            Some(file) => file,
+            None => self.later.entry(id).or_insert_with(|| SourceFile {
+                path: String::new(),
+                bytes: Arc::clone(&self.nothing.bytes),
+                evidence: None,
+                lines: OnceLock::new(),
+            }),
+        }
     }
 
     /// Replaces the text of a file and says which artefact it renders: for observations that are still going on when
     /// their id is needed. Spans made before must lie in the new text.
     pub fn fill(&mut self, id: FileId, bytes: impl Into<Vec<u8>>, evidence: impl Into<Box<str>>) {
-        let file = &mut self.files[id.0 as usize];
+        let file = self.entry(id);
         file.bytes = Arc::new(bytes.into());
         file.lines = OnceLock::new();
         file.evidence = Some(evidence.into());
@@ -154,41 +194,45 @@ impl Files {
 
     /// Names a file whose text stands already, and says which artefact it renders.
     pub fn name(&mut self, id: FileId, path: impl Into<String>, evidence: impl Into<Box<str>>) {
-        let file = &mut self.files[id.0 as usize];
+        let file = self.entry(id);
         file.path = path.into();
         file.evidence = Some(evidence.into());
     }
 
     /// Drops the text and the path of a file that nothing points at. Its id is not given to another.
     pub fn clear(&mut self, id: FileId) {
-        let file = &mut self.files[id.0 as usize];
-        // It stays evidence, so that nobody takes it for a file of the repository.
-        *file = SourceFile {
-            path: String::new(),
-            bytes: Arc::clone(&self.empty),
-            evidence: Some(Box::default()),
-            lines: OnceLock::new(),
-        };
+        match self.files.get_mut(id.0 as usize) {
+            Some(file) => {
+                *file = SourceFile {
+                    path: String::new(),
+                    bytes: Arc::clone(&self.nothing.bytes),
+                    evidence: self.nothing.evidence.clone(),
+                    lines: OnceLock::new(),
+                };
+            }
+            None => _ = self.later.remove(&id),
+        }
     }
 
     /// The file behind an id made by this table.
     pub fn get(&self, id: FileId) -> &SourceFile {
-        &self.files[id.0 as usize]
+        self.files.get(id.0 as usize).or_else(|| self.later.get(&id)).unwrap_or(&self.nothing)
     }
 
-    /// The number of registered files.
+    /// The number of ids given out.
     pub fn len(&self) -> usize {
-        self.files.len()
+        self.next as usize
     }
 
     /// Whether no file is registered.
     pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+        self.next == 0
     }
 
     /// All files with their ids, in the order in which they were added.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
-        self.files.iter().enumerate().map(|(index, file)| (FileId(u32::try_from(index).unwrap_or(u32::MAX)), file))
+        let files = self.files.iter().zip(0..).map(|(file, id)| (FileId(id), file));
+        files.chain(self.later.iter().map(|(id, file)| (*id, file)))
     }
 
     /// Resolves a span to path, lines and columns.
@@ -423,6 +467,23 @@ mod tests {
         let start = "a \u{1b}[31m ".len() as u32;
         let text = snippet(&files, Span::new(id, start, start + 4), Some("soft"));
         assert_eq!(text, "  a.zone:1:9\n  1 | a \\x1b[31m ~all z\n                 ^^^^ soft\n");
+    }
+
+    #[test]
+    fn an_id_whose_text_never_came_shows_evidence_without_a_byte() {
+        let (mut files, first) = files("x");
+        let [skipped, filled] = [files.skip(), files.skip()];
+        let last = files.add("b.zone", "y");
+        files.fill(filled, "z", "id");
+        assert_eq!([first, skipped, filled, last].map(|id| id.0), [0, 1, 2, 3]);
+        assert_eq!(files.len(), 4);
+        let nothing = files.get(skipped);
+        assert!(nothing.bytes.is_empty() && nothing.evidence.is_some(), "it is no file of the repository");
+        let paths: Vec<(u32, &str)> = files.iter().map(|(id, file)| (id.0, file.path.as_str())).collect();
+        assert_eq!(paths, [(0, "a.zone"), (2, ""), (3, "b.zone")]);
+        assert_eq!(files.place(Span::new(last, 0, 1)).to_string(), "b.zone:1:1");
+        files.clear(filled);
+        assert_eq!(files.iter().count(), 2);
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(super) fn missing(validation: &Validation, cause: Cause) -> Missing {
 fn error(context: &Context<'_>, soa: &Validation) -> Fact<String> {
     match (soa.state, &soa.reason) {
         (Observed::Present(Security::Bogus | Security::Indeterminate), Some(reason)) => {
-            context.present(reason.clone(), soa.span)
+            context.present(reason.to_string(), soa.span)
         }
         (Observed::Unknown(cause), _) => missing(soa, cause).fact(context.method),
         _ => Missing::absent(Proof::NotStated, soa.span).fact(context.method),

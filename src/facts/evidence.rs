@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hashbrown::{HashMap, HashSet};
@@ -49,8 +50,12 @@ pub struct Artefact {
 impl Artefact {
     /// The id: SHA-256 of the bytes, in hexadecimal digits.
     pub fn id(&self) -> String {
-        data_encoding::HEXLOWER.encode(&Sha256::digest(&self.raw))
+        id_of(&self.raw)
     }
+}
+
+fn id_of(raw: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(raw))
 }
 
 /// Keeps what a run observes: texts in the table of files, raw artefacts beside them. Shared by all tasks of a run.
@@ -76,30 +81,33 @@ impl Drop for Held {
     }
 }
 
-/// What a text renders, and under which path people find it. Made only for what is kept: in a run without a snapshot
+/// What a text renders, and under which path people find it. Asked for what is kept only: in a run without a snapshot
 /// that is what findings quote, a small part of all messages.
-pub struct Origin {
+pub trait Origin: fmt::Debug + Send + Sync {
     /// The path of the text.
-    pub path: String,
+    fn path(&self) -> String;
+
+    /// The bytes of the artefact behind it.
+    fn raw(&self) -> &[u8];
+
     /// The artefact behind it.
-    pub artefact: Artefact,
+    fn artefact(&self) -> Artefact;
 }
 
-/// Makes an [`Origin`] when it is needed.
-type LateOrigin = Box<dyn FnOnce() -> Origin + Send>;
-
-/// A file whose text may be dropped.
-#[derive(Default)]
-struct Holding {
-    /// How many [`Held`] there are.
-    count: usize,
-    /// What the text renders, until that is needed.
-    origin: Option<LateOrigin>,
+/// A text that is in the table of files only once something quotes it ([`Recorder::quote_text`]).
+#[derive(Debug)]
+pub struct HeldText {
+    file: FileId,
+    text: Vec<u8>,
+    origin: Box<dyn Origin>,
+    /// Whether it is in the table.
+    quoted: AtomicBool,
 }
 
-impl fmt::Debug for Holding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holding").field("count", &self.count).finish_non_exhaustive()
+impl HeldText {
+    /// The id by which spans name the text.
+    pub fn file(&self) -> FileId {
+        self.file
     }
 }
 
@@ -109,8 +117,8 @@ struct Inner {
     artefacts: Vec<(FileId, Artefact)>,
     /// Files that were reserved and are not filled yet.
     unfilled: BTreeSet<FileId>,
-    /// Files whose text may be dropped.
-    held: HashMap<FileId, Holding>,
+    /// How many [`Held`] there are of each file whose text may be dropped.
+    held: HashMap<FileId, usize>,
     /// Files that are pointed at by what outlives the targets.
     quoted: HashSet<FileId>,
     /// Whether the files have been taken: what comes later is dropped.
@@ -139,72 +147,61 @@ impl Recorder {
         if self.keep_raw {
             return None;
         }
-        self.with(|inner| inner.held.entry(file).or_default().count += 1);
+        self.with(|inner| *inner.held.entry(file).or_default() += 1);
         Some(Held { recorder: Arc::clone(self), file })
     }
 
     /// Keeps the texts of files for good: a finding points at them. They must be held while this is called.
     pub fn quote(&self, files: impl IntoIterator<Item = FileId>) {
-        if self.keep_raw {
+        if !self.keep_raw {
+            self.with(|inner| inner.quoted.extend(files));
+        }
+    }
+
+    /// Puts a text into the table of files for good: a finding points at it.
+    pub fn quote_text(&self, held: &HeldText) {
+        if held.quoted.swap(true, Ordering::Relaxed) {
             return;
         }
-        let late = |inner: &mut Inner, file| {
-            inner.quoted.insert(file);
-            inner.held.get_mut(&file).and_then(|holding| holding.origin.take())
-        };
-        let origins: Vec<(FileId, LateOrigin)> = self.with(|inner| {
-            files.into_iter().filter_map(|file| late(inner, file).map(|origin| (file, origin))).collect()
-        });
         // Digests are computed outside the lock.
-        for (file, origin) in origins {
-            let Origin { path, artefact } = origin();
-            let evidence = artefact.id();
-            self.with(|inner| {
-                if !inner.closed {
-                    inner.files.name(file, path, evidence);
-                }
-            });
-        }
+        let (path, evidence) = (held.origin.path(), id_of(held.origin.raw()));
+        self.with(|inner| {
+            if !inner.closed {
+                inner.files.fill(held.file, held.text.clone(), "");
+                inner.files.name(held.file, path, evidence);
+            }
+        });
     }
 
     /// An id for a text that follows at once, by [`Recorder::fill_held`].
     pub fn begin(&self) -> FileId {
         self.with(|inner| {
+            if !self.keep_raw {
+                return inner.files.skip();
+            }
             let id = inner.files.add(String::new(), Vec::new());
-            // Until then it is evidence without a byte: it must not be taken for a file of the repository.
-            inner.files.name(id, String::new(), "");
+            inner.unfilled.insert(id);
             id
         })
     }
 
-    /// Gives the text of what was begun, and keeps it like [`Recorder::hold`]. What it renders is asked for where
-    /// everything is kept, and otherwise when something quotes the text.
-    pub fn fill_held(
-        self: &Arc<Self>,
-        id: FileId,
-        text: Vec<u8>,
-        origin: impl FnOnce() -> Origin + Send + 'static,
-    ) -> Option<Held> {
-        if self.keep_raw {
-            let Origin { path, artefact } = origin();
-            let evidence = artefact.id();
-            self.with(|inner| {
-                if !inner.closed {
-                    inner.files.fill(id, text, evidence.as_str());
-                    inner.files.name(id, path, evidence);
-                    inner.artefacts.push((id, artefact));
-                }
-            });
-            return None;
+    /// Gives the text of what was begun. Where everything is kept, it goes into the table of files; otherwise it comes
+    /// back, to be kept for as long as somebody may quote it.
+    pub fn fill_held(&self, id: FileId, text: Vec<u8>, origin: impl Origin + 'static) -> Option<HeldText> {
+        if !self.keep_raw {
+            return Some(HeldText { file: id, text, origin: Box::new(origin), quoted: AtomicBool::new(false) });
         }
-        let origin: LateOrigin = Box::new(origin);
+        let (path, artefact) = (origin.path(), origin.artefact());
+        let evidence = artefact.id();
         self.with(|inner| {
             if !inner.closed {
+                inner.unfilled.remove(&id);
                 inner.files.fill(id, text, "");
-                inner.held.insert(id, Holding { count: 1, origin: Some(origin) });
+                inner.files.name(id, path, evidence);
+                inner.artefacts.push((id, artefact));
             }
         });
-        Some(Held { recorder: Arc::clone(self), file: id })
+        None
     }
 
     /// Registers an artefact under a path that people can read, with the text that renders it.
@@ -274,9 +271,9 @@ impl Recorder {
 
 impl Inner {
     fn let_go(&mut self, file: FileId) {
-        let Some(holding) = self.held.get_mut(&file) else { return };
-        holding.count -= 1;
-        if holding.count > 0 {
+        let Some(count) = self.held.get_mut(&file) else { return };
+        *count -= 1;
+        if *count > 0 {
             return;
         }
         self.held.remove(&file);

@@ -23,7 +23,7 @@ mod value;
 
 pub use catalogue::{Catalogue, Entry, Path, PathError};
 pub use domain::DomainFacts;
-pub use evidence::{Artefact, ArtefactKind, Held, Origin, Recorder};
+pub use evidence::{Artefact, ArtefactKind, Held, HeldText, Origin, Recorder};
 pub use host::HostFacts;
 pub use model::{Cause, Fact, Method, Observed, Proof, Provenance};
 pub use service::ServiceFacts;

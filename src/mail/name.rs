@@ -147,6 +147,15 @@ impl Name {
         Some(first_dot(&self.0).map_or_else(Name::root, |dot| Name(self.0[dot + 1..].into())))
     }
 
+    /// The texts of the name itself and of all names above it, up to the root.
+    pub fn upwards(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(Some(self.as_str()), |text| match first_dot(text) {
+            _ if *text == "." => None,
+            Some(dot) => text.get(dot + 1..),
+            None => Some("."),
+        })
+    }
+
     /// Whether this name equals `other` or lies below it.
     pub fn is_within(&self, other: &Name) -> bool {
         if other.is_root() || self.0 == other.0 {
@@ -342,6 +351,15 @@ mod tests {
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
+    }
+
+    #[test]
+    fn the_way_upwards_is_that_of_the_parents() {
+        for text in ["mx1.example.org", r"a\.b.c\\.org", "org", "."] {
+            let name = Name::parse(text).unwrap();
+            let parents: Vec<Name> = std::iter::successors(Some(name.clone()), Name::parent).collect();
+            assert!(name.upwards().eq(parents.iter().map(Name::as_str)), "{text}");
+        }
     }
 
     #[test]

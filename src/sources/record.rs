@@ -347,8 +347,8 @@ pub trait RecordSource {
 pub struct Validation {
     /// The state; unknown when the question itself was not answered.
     pub state: Observed<Security>,
-    /// Why the state is bogus, indeterminate or unknown.
-    pub reason: Option<String>,
+    /// Why the state is bogus, indeterminate or unknown. Shared, because all below the end of a chain have the same.
+    pub reason: Option<Arc<str>>,
     /// The text of the answer that was validated.
     pub span: Option<Span>,
     /// End of validity of the signatures that were used, the earliest, in seconds since 1970.
@@ -357,7 +357,7 @@ pub struct Validation {
 
 impl Validation {
     /// A state that is not known.
-    pub fn unknown(cause: Cause, reason: impl Into<String>, span: Option<Span>) -> Validation {
+    pub fn unknown(cause: Cause, reason: impl Into<Arc<str>>, span: Option<Span>) -> Validation {
         Validation { state: Observed::Unknown(cause), reason: Some(reason.into()), span, expires: None }
     }
 }

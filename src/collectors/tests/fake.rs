@@ -55,7 +55,7 @@ impl Fake {
     ) -> Fake {
         let span = Some(self.text(format!("validated {at} {rtype}")));
         let reason = (!why.is_empty()).then(|| why.to_owned());
-        let validation = Validation { state: Observed::Present(state), reason, span, expires };
+        let validation = Validation { state: Observed::Present(state), reason: reason.map(Into::into), span, expires };
         self.states.insert((name(at), rtype), validation);
         self
     }

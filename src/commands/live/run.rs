@@ -197,10 +197,11 @@ impl Run {
     }
 
     /// Collects the facts about a domain, each family until all its questions are answered.
-    async fn settle_domain(&self, name: &Name, fetches: &[PolicyFetch]) -> Settled<DomainFacts> {
-        let mut families = Families::default();
+    /// The facts are large, and tasks that wait must stay small, so they are apart.
+    async fn settle_domain(&self, name: &Name, fetches: &[PolicyFetch]) -> Settled<Box<DomainFacts>> {
+        let mut families = Box::<Families>::default();
         let Settled { used, rounds, .. } = self.settle(|context| families.collect(context, name), fetches).await;
-        Settled { value: families.facts(), used, rounds }
+        Settled { value: Box::new(families.facts()), used, rounds }
     }
 
     /// What a collector needs for one round.
@@ -217,10 +218,10 @@ impl Run {
     }
 
     /// Judges a target and writes its line; its facts end here, and with them the texts that no finding quotes.
-    fn finished(&self, name: &str, anchor: Option<Span>, (facts, _used): (TargetFacts, Used)) -> Finished {
+    fn finished(&self, name: &str, anchor: Option<Span>, (facts, used): (TargetFacts, Used)) -> Finished {
         let judged = self.job.judge.as_ref().map(|judge| judge.assess(name, anchor, &facts));
         let part = self.job.judge.as_ref().and_then(|judge| judge.part(name, &facts));
-        self.recorder.quote(judged.iter().flat_map(AssessedTarget::spans).map(|span| span.file));
+        used.quote(&self.recorder, judged.iter().flat_map(AssessedTarget::spans).map(|span| span.file));
         let stored = || line(&SnapshotLine::Target(StoredTarget { name: name.to_owned(), anchor, facts }));
         Finished { name: name.to_owned(), judged, part, line: self.stores.then(stored) }
     }
@@ -235,7 +236,7 @@ impl Run {
             }
         }
         let exchangers = targets::exchangers(&name, &settled.value);
-        let facts = TargetFacts::Domain(Box::new(settled.value));
+        let facts = TargetFacts::Domain(settled.value);
         let finished = self.finished(name.as_str(), anchor, (facts, settled.used));
         let _ = seen.send(Seen::Domain(finished, exchangers));
     }
@@ -456,6 +457,13 @@ impl Hub {
                     Some(ended) => self.defect |= ended.is_err_and(|error| error.is_panic()),
                     None => break,
                 },
+            }
+            // What is there already needs no waiting.
+            while let Ok(found) = seen.try_recv() {
+                self.take(found)?;
+            }
+            while let Some(ended) = tasks.try_join_next() {
+                self.defect |= ended.is_err_and(|error| error.is_panic());
             }
         }
         tasks.shutdown().await;

@@ -25,11 +25,14 @@ struct Generations<K, V> {
     old: HashMap<K, Arc<Cell<V>>>,
     /// What is to be dropped, outside the lock.
     gone: HashMap<K, Arc<Cell<V>>>,
+    /// The room of what was dropped, for the next generation.
+    room: HashMap<K, Arc<Cell<V>>>,
 }
 
 impl<K: Eq + Hash, V> Cache<K, V> {
     pub(super) fn new(limit: usize) -> Cache<K, V> {
-        let generations = Generations { young: HashMap::new(), old: HashMap::new(), gone: HashMap::new() };
+        let generations =
+            Generations { young: HashMap::new(), old: HashMap::new(), gone: HashMap::new(), room: HashMap::new() };
         Cache { generations: Mutex::new(generations), limit }
     }
 
@@ -65,11 +68,15 @@ impl<K: Eq + Hash, V> Cache<K, V> {
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Generations<K, V>) -> T) -> T {
-        let mut generations = self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = || self.generations.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut generations = lock();
         let result = act(&mut generations);
-        let gone = std::mem::take(&mut generations.gone);
-        drop(generations);
-        drop(gone);
+        if !generations.gone.is_empty() {
+            let mut gone = std::mem::take(&mut generations.gone);
+            drop(generations);
+            gone.clear();
+            lock().room = gone;
+        }
         result
     }
 }
@@ -86,7 +93,8 @@ impl<K: Eq + Hash, V> Generations<K, V> {
 
     fn insert(&mut self, key: K, cell: Arc<Cell<V>>, limit: usize) {
         if self.young.len() >= limit {
-            let young = std::mem::replace(&mut self.young, HashMap::with_capacity(limit));
+            let room = std::mem::take(&mut self.room);
+            let young = std::mem::replace(&mut self.young, room);
             self.gone = std::mem::replace(&mut self.old, young);
         }
         self.young.insert(key, cell);

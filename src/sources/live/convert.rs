@@ -7,9 +7,10 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt::Write as _;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
+use super::exchange::Transport;
 use super::wire::{self, Broken, CLASS_IN, Head, Message, Section};
 use crate::diag::{FileId, Span};
 use crate::mail::Name;
@@ -38,6 +39,33 @@ impl Page {
         let _ = self.text.write_fmt(line);
         let span = self.since(start);
         self.text.push('\n');
+        span
+    }
+
+    /// Adds the first line: what came from whom. Every message has it, so it is put together without formatting.
+    pub(super) fn heading(
+        &mut self,
+        word: &str,
+        count: usize,
+        plural: &str,
+        from: SocketAddr,
+        over: Transport,
+    ) -> Span {
+        let start = self.at();
+        self.words(&[";; ", word, ", "]);
+        self.number(u32::try_from(count).unwrap_or(u32::MAX));
+        self.words(&[" answer", plural, ", from "]);
+        match from {
+            SocketAddr::V4(from) => {
+                self.octets(from.ip().octets());
+                self.words(&[":"]);
+                self.number(from.port());
+            }
+            SocketAddr::V6(_) => _ = self.put(from),
+        }
+        self.words(&[" over ", over.as_str()]);
+        let span = self.since(start);
+        self.words(&["\n"]);
         span
     }
 
@@ -77,6 +105,16 @@ impl Page {
         self.since(start)
     }
 
+    /// An IPv4 address.
+    fn octets(&mut self, octets: [u8; 4]) -> Span {
+        let start = self.at();
+        for (index, octet) in octets.into_iter().enumerate() {
+            self.words(if index == 0 { &[] } else { &["."] });
+            self.number(octet);
+        }
+        self.since(start)
+    }
+
     /// Adds words without formatting.
     pub(super) fn words(&mut self, words: &[&str]) {
         words.iter().for_each(|word| self.text.push_str(word));
@@ -86,7 +124,7 @@ impl Page {
     fn name(&mut self, name: &Name) -> Span {
         let start = self.at();
         let text = name.as_str();
-        if text.bytes().any(|byte| b"\"();@$".contains(&byte)) {
+        if has_special(text) {
             let mut escaped = false;
             for character in text.chars() {
                 if !escaped && "\"();@$".contains(character) {
@@ -103,6 +141,26 @@ impl Page {
         }
         self.since(start)
     }
+
+    /// The name at a place of data without compression, written like [`Page::name`]; where it ends.
+    fn wire_name(&mut self, data: &[u8], at: usize) -> Option<usize> {
+        let start = self.text.len();
+        let end = wire::append_name(data, at, &mut self.text).ok()?;
+        match self.text.get(start..) {
+            Some(text) if has_special(text) => {
+                let name = Name::from_canonical(text.to_owned());
+                self.text.truncate(start);
+                self.name(&name);
+            }
+            _ => self.text.push('.'),
+        }
+        Some(end)
+    }
+}
+
+/// Whether a name has characters that mean something else in zone files.
+fn has_special(name: &str) -> bool {
+    name.bytes().any(|byte| b"\"();@$".contains(&byte))
 }
 
 /// Why a message cannot be shown.
@@ -121,12 +179,14 @@ pub(super) enum Unshown {
 pub(super) struct Shown {
     /// Records of class IN, sorted.
     pub(super) records: Vec<(Section, Record)>,
+    /// The first start of authority: its section, owner and place.
+    pub(super) authority: Option<(Section, Name, Span)>,
     /// Whether a signature says that the records of the wanted type were made from a wildcard (RFC 4035 section 5.3.4).
     pub(super) wildcard: bool,
 }
 
-/// Writes the records of a message. With `wanted`, only records of this type, aliases and the start of authority come
-/// back as values; the text has all but those of the additional section, which nobody asked for.
+/// Writes the records of a message. With `wanted`, only records of this type and aliases come back as values; the text has
+/// all but those of the additional section, which nobody asked for.
 ///
 /// # Errors
 /// A name cannot be read, or the text would be too long.
@@ -155,9 +215,13 @@ pub(super) fn show(message: &Message<'_>, wanted: Option<RecordType>, page: &mut
         if page.text.len() + 4 * data.len() > TEXT_LIMIT {
             return Err(Unshown::TooLong);
         }
-        let kept = wanted.is_none_or(|wanted| [wanted, RecordType::CNAME, RecordType::SOA].contains(&head.rtype));
+        let kept = wanted.is_none_or(|wanted| [wanted, RecordType::CNAME].contains(&head.rtype));
         shown.wildcard |= wanted.is_some_and(|wanted| is_from_wildcard(head, wanted, &data));
         let (span, value) = record(head, sound.then_some(&*data).ok_or(&*data), kept, page);
+        let is_sound = !matches!(value, Some(RData::Malformed { .. }));
+        if (head.rtype, head.class) == (RecordType::SOA, CLASS_IN) && is_sound && shown.authority.is_none() {
+            shown.authority = Some((head.section, head.owner.clone(), span));
+        }
         if let (Some(data), true, CLASS_IN) = (value, kept, head.class) {
             let (owner, rtype, ttl) = (head.owner.clone(), head.rtype, Some(head.ttl));
             shown.records.push((head.section, Record { owner, rtype, ttl, data, span }));
@@ -224,13 +288,8 @@ fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Optio
     };
     Some(match rtype {
         RecordType::A => {
-            let address = Ipv4Addr::from(<[u8; 4]>::try_from(data).ok()?);
-            let start = page.at();
-            for (index, octet) in data.iter().enumerate() {
-                page.words(if index == 0 { &[] } else { &["."] });
-                page.number(*octet);
-            }
-            RData::A(address, page.since(start))
+            let octets = <[u8; 4]>::try_from(data).ok()?;
+            RData::A(Ipv4Addr::from(octets), page.octets(octets))
         }
         RecordType::AAAA => {
             let address = Ipv6Addr::from(<[u8; 16]>::try_from(data).ok()?);
@@ -252,6 +311,10 @@ fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Optio
             RData::Mx { preference, exchange, span, relative: false }
         }
         RecordType::TXT | RecordType::SPF => RData::Txt(Arc::new(text(data, page)?)),
+        RecordType::SOA if !others => {
+            soa_text(data, page)?;
+            RData::Other(String::new())
+        }
         RecordType::SOA => RData::Soa(Box::new(soa(data, page)?)),
         RecordType::CAA => caa(data, page)?,
         RecordType::TLSA => {
@@ -323,6 +386,19 @@ fn quoted(octet: u8, out: &mut String) -> u8 {
             4
         }
     }
+}
+
+/// Writes what [`soa`] writes. Nearly every answer without records has one, of which only the place counts.
+fn soa_text(data: &[u8], page: &mut Page) -> Option<()> {
+    let at = page.wire_name(data, 0)?;
+    page.words(&[" "]);
+    let at = page.wire_name(data, at)?;
+    let numbers: [u8; 20] = data.get(at..)?.try_into().ok()?;
+    for octets in numbers.as_chunks::<4>().0 {
+        page.words(&[" "]);
+        page.number(u32::from_be_bytes(*octets));
+    }
+    Some(())
 }
 
 /// RFC 1035 section 3.3.13.

@@ -31,12 +31,18 @@ pub(super) enum Transport {
     Tcp,
 }
 
-impl std::fmt::Display for Transport {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+impl Transport {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
             Transport::Udp => "UDP",
             Transport::Tcp => "TCP",
-        })
+        }
+    }
+}
+
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

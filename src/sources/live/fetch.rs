@@ -12,7 +12,7 @@ use super::batch::{self, Batch};
 use super::cell::Claim;
 use super::keys::QuestionKey;
 use super::resolve::{self, Known, Route};
-use super::{Live, Request};
+use super::{Live, Request, Validated};
 use crate::mail::Name;
 use crate::sources::RecordType;
 
@@ -43,7 +43,22 @@ impl Live {
     pub async fn fetch(&self, requests: BTreeSet<Request>) {
         let Work { questions, others, after } = self.divide(requests);
         future::join(self.ask_together(questions), self.answer_all(others)).await;
-        self.answer_all(after).await;
+        self.answer_all(after.into_iter().filter(|request| !self.follows_at_once(request)).collect()).await;
+    }
+
+    /// Finds out the state of an answer, if it follows from what is known without any question.
+    fn follows_at_once(&self, request: &Request) -> bool {
+        let Request::Validate(name, rtype) = request else { return false };
+        let key = QuestionKey { name, rtype: *rtype, route: Route::Resolvers };
+        let Some(answer) = self.questions.known(&key) else { return false };
+        let message = answer.get().filter(|known| known.gives_data()).and_then(|known| known.message.as_ref());
+        let Some(validation) = message.and_then(|message| self.validator.at_once(message, name, *rtype)) else {
+            return false;
+        };
+        let claim = self.validations.cell(&key, || key.to_owned()).claim();
+        let Some(claim) = claim else { return false };
+        claim.fill(Validated { validation, answers: [Some(answer), None] });
+        true
     }
 
     /// Divides requests by the way in which they are asked.

@@ -59,11 +59,14 @@ pub use self::settle::{Settled, settle};
 pub use self::view::{Used, View};
 
 /// Questions whose answers are remembered at least, in each of two generations: those of some hundred targets.
-const REMEMBERED: usize = 16_000;
+const REMEMBERED: usize = 8_000;
 
-/// Questions whose answers are remembered for each target that is looked at: it must keep what it knows from round to
-/// round.
-const REMEMBERED_EACH: usize = 64;
+/// Questions whose answers are remembered for each target that is looked at. What a target has seen it keeps itself; an
+/// answer must be there from the time it comes to the next round.
+const REMEMBERED_EACH: usize = 24;
+
+/// Questions to single servers whose answers are remembered for each target: a domain may have many servers.
+const ASKED_EACH: usize = 32;
 
 /// Most sockets for single questions to name servers at the same time.
 const SINGLE_SOCKETS: usize = 256;
@@ -181,8 +184,8 @@ struct Replied {
 #[derive(Debug)]
 struct Validated {
     validation: Validation,
-    /// Keeps the text.
-    _held: Option<Held>,
+    /// The answers, into one of whose texts it points.
+    answers: [Option<Arc<Cell<Known>>>; 2],
 }
 
 /// Why live DNS cannot be used at all.
@@ -230,8 +233,8 @@ impl Live {
             permits: Arc::new(Semaphore::new(options.concurrency)),
             sockets: Semaphore::new(options.concurrency.min(SINGLE_SOCKETS)),
             questions: Cache::new(remembered),
-            asked: Cache::new(remembered / 2),
-            validations: Cache::new(remembered / 2),
+            asked: Cache::new(options.targets.saturating_mul(ASKED_EACH).max(REMEMBERED)),
+            validations: Cache::new(remembered),
             validator,
             replayed: None,
             options,
@@ -277,9 +280,7 @@ impl Live {
         let time = |cell: &Arc<Cell<Known>>| self.time_of(cell.get()?.span.file);
         self.validator.judge_as_of(time(&checked).or_else(|| time(unchecked.as_ref()?)));
         let validation = self.validator.validate(self, name, rtype).await;
-        let held = validation.span.and_then(|span| self.recorder.hold(span.file));
-        drop((checked, unchecked));
-        Validated { validation, _held: held }
+        Validated { validation, answers: [Some(checked), unchecked] }
     }
 
     /// Finds out about a name and the aliases behind it, as far as one lookup goes.

@@ -41,56 +41,53 @@ pub(super) fn read(
     first: Span,
 ) -> Said {
     let wildcard = shown.wildcard;
-    let soa = shown.records.iter().find(|(_, record)| matches!(record.data, RData::Soa(_)));
-    let soa = soa.map(|(section, record)| (*section, record.owner.clone(), record.span));
+    let soa = shown.authority;
     let referral =
         message.records.iter().any(|head| head.section == Section::Authority && head.rtype == RecordType::NS);
     let answers = shown.records.into_iter().filter(|(section, _)| *section == Section::Answer);
     let mut answers: Vec<Record> = answers.map(|(_, record)| record).collect();
     let (aliases, end) = follow(&answers, name, rtype);
-    let zone = soa
-        .as_ref()
-        .filter(|(_, owner, _)| aliases.is_empty() && name.is_within(owner))
-        .map(|(_, owner, span)| (owner.clone(), *span));
     let proof_span = soa.as_ref().map_or(first, |(_, _, span)| *span);
+    let proven = soa.as_ref().is_some_and(|(section, owner, _)| *section == Section::Authority && end.is_within(owner));
+    let zone = soa.filter(|(_, owner, _)| aliases.is_empty() && name.is_within(owner));
+    let zone = zone.map(|(_, owner, span)| (owner, span));
     let absent = |proof| Outcome::Absent { proof, span: Some(proof_span) };
     let unknown = |cause, note: String| Outcome::Unknown { cause, note, span: Some(first) };
-    let said = |outcome, onward| Said {
-        answer: Answer { aliases: aliases.clone(), outcome, wildcard, incomplete: None },
+    let said = |aliases, outcome, onward| Said {
+        answer: Answer { aliases, outcome, wildcard, incomplete: None },
         onward,
-        zone: zone.clone(),
+        zone,
     };
     if let Some((cause, note)) = failure(heard, message) {
-        return said(unknown(cause, note), None);
+        return said(aliases, unknown(cause, note), None);
     }
     if let Some(note) = runs_away(&aliases, &end) {
-        return said(unknown(Cause::Protocol, note), None);
+        return said(aliases, unknown(Cause::Protocol, note), None);
     }
     // RFC 6604 section 3: the response code is that of the last name of the chain.
     if message.rcode == NXDOMAIN {
-        return said(absent(Proof::Nxdomain), None);
+        return said(aliases, absent(Proof::Nxdomain), None);
     }
     answers.retain(|record| record.owner == end);
     // An alias that could be read would have been followed, so this one cannot, and where it leads is not known.
     if let Some(alias) = answers.iter().find(|record| record.rtype == RecordType::CNAME && rtype != record.rtype) {
         let note = "the alias cannot be read".to_owned();
-        return said(Outcome::Unknown { cause: Cause::Protocol, note, span: Some(alias.span) }, None);
+        return said(aliases, Outcome::Unknown { cause: Cause::Protocol, note, span: Some(alias.span) }, None);
     }
     answers.retain(|record| record.rtype == rtype);
     if !answers.is_empty() {
-        return said(Outcome::Records(answers.into()), None);
+        return said(aliases, Outcome::Records(answers.into()), None);
     }
-    let proven = soa.as_ref().is_some_and(|(section, owner, _)| *section == Section::Authority && end.is_within(owner));
     // RFC 1034 section 3.6.2: a chain that leaves what the server knows is followed by asking on.
     if !aliases.is_empty() && !proven {
-        return said(unknown(Cause::NotCollected, "the alias was not followed".to_owned()), Some(end));
+        return said(aliases, unknown(Cause::NotCollected, "the alias was not followed".to_owned()), Some(end));
     }
     // RFC 2308 section 2.2: without SOA but with NS records, the reply is a referral, not NODATA.
     if !proven && referral && !message.authoritative() && !message.recursion_available() {
         let note = format!("{} refers to other servers instead of answering: it is no resolver", heard.server);
-        return said(unknown(Cause::Protocol, note), None);
+        return said(aliases, unknown(Cause::Protocol, note), None);
     }
-    said(absent(Proof::Nodata), None)
+    said(aliases, absent(Proof::Nodata), None)
 }
 
 /// The chain of aliases in an answer section: its steps, and where it ends.

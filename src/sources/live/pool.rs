@@ -63,9 +63,27 @@ struct Line {
 
 #[derive(Debug)]
 struct Waiter {
-    question: Arc<Question>,
+    question: Asked,
     reply: Receiver,
     ignored: u32,
+}
+
+/// A question that somebody waits for.
+#[derive(Debug)]
+enum Asked {
+    /// By one who may ask it again.
+    Again(Arc<Question>),
+    /// By one who leaves asking again to others.
+    Once(Question),
+}
+
+impl Asked {
+    fn is_answered_by(&self, packet: &[u8]) -> bool {
+        match self {
+            Asked::Again(question) => question.is_answered_by(packet),
+            Asked::Once(question) => question.is_answered_by(packet),
+        }
+    }
 }
 
 /// Who waits for a reply.
@@ -120,7 +138,7 @@ impl Pool {
         let choice = usize::from(random.number()?) % self.lines.len().max(1);
         let Some(line) = self.lines.get(choice) else { return Err(Silence::Refused) };
         let (sender, reply) = oneshot::channel();
-        let id = line.wait_for(Arc::clone(question), random, Receiver::One(sender))?;
+        let id = line.wait_for(Asked::Again(Arc::clone(question)), random, Receiver::One(sender))?;
         // Leaves the table when the caller loses interest.
         let seat = Seat { line, id };
         let packet = question.with_id(id);
@@ -145,12 +163,13 @@ impl Pool {
     ) -> Option<(usize, u16)> {
         let choice = usize::from(random.number().ok()?) % self.lines.len().max(1);
         let line = self.lines.get(choice)?;
-        let packet = question.clone();
+        let mut packet = [0; wire::MOST_QUESTION];
+        let packet = question.write(&mut packet)?;
         let receiver = Receiver::Many(Arc::clone(replies), place);
-        let id = line.wait_for(Arc::new(question), random, receiver).ok()?;
-        let packet = packet.into_message(id);
+        let id = line.wait_for(Asked::Once(question), random, receiver).ok()?;
+        wire::set_id(packet, id);
         // A refusal of an earlier packet is reported by the next call on the socket, whoever makes it.
-        if line.socket.try_send(&packet).is_ok() || line.socket.try_send(&packet).is_ok() {
+        if line.socket.try_send(packet).is_ok() || line.socket.try_send(packet).is_ok() {
             return Some((choice, id));
         }
         line.leave(id, replies);
@@ -199,7 +218,7 @@ impl Line {
     }
 
     /// Takes a random free id.
-    fn wait_for(&self, question: Arc<Question>, random: &Random, reply: Receiver) -> io::Result<u16> {
+    fn wait_for(&self, question: Asked, random: &Random, reply: Receiver) -> io::Result<u16> {
         self.with(|waiting| {
             // Half of the ids stay free, so that a random one is found soon.
             if waiting.len() > usize::from(u16::MAX) / 2 {

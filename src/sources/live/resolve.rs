@@ -14,7 +14,7 @@ use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
 use crate::diag::{FileId, Span};
 use crate::facts::domain::Time;
-use crate::facts::{Artefact, ArtefactKind, Cause, Held, Origin};
+use crate::facts::{Artefact, ArtefactKind, Cause, Held, HeldText, Origin};
 use crate::mail::Name;
 use crate::sources::record::{Answer, Ask, NoReply, Outcome, RData, Record, RecordType, Reply};
 
@@ -43,14 +43,16 @@ pub(super) struct Known {
     pub(super) message: Option<Arc<Message>>,
     /// The text of the message or of the attempts.
     pub(super) span: Span,
-    /// Keeps the text.
+    /// The text, where it is not in the table of files.
+    pub(super) text: Option<HeldText>,
+    /// Keeps a text that is in the table of files.
     _held: Option<Held>,
 }
 
 impl Known {
     /// What follows from a message.
-    pub(super) fn heard(said: Said, message: Option<Arc<Message>>, span: Span, held: Option<Held>) -> Known {
-        Known { said, message, span, _held: held }
+    pub(super) fn heard(said: Said, message: Option<Arc<Message>>, span: Span, text: Option<HeldText>) -> Known {
+        Known { said, message, span, text, _held: None }
     }
 
     /// What follows from the lack of one.
@@ -58,7 +60,13 @@ impl Known {
         let NoReply { cause, note, span } = silence.no_reply;
         let outcome = Outcome::Unknown { cause, note, span };
         let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
-        Known { said: Said { answer, onward: None, zone: None }, message: None, span: silence.span, _held: held }
+        Known {
+            said: Said { answer, onward: None, zone: None },
+            message: None,
+            span: silence.span,
+            text: None,
+            _held: held,
+        }
     }
 
     /// Whether data came, or the proof that there are none.
@@ -203,12 +211,8 @@ impl Live {
         let Heard { octets, server, transport } = heard;
         let message = Arc::new(Message { bytes: octets, span });
         let kept = self.options.validate.then(|| Arc::clone(&message));
-        let name = name.clone();
-        let held = self.recorder.fill_held(file, text, move || {
-            let heard = Heard { octets: message.bytes.clone(), server, transport };
-            Origin { path: path(&name, rtype, &suffix), artefact: artefact(&name, rtype, heard) }
-        });
-        Known::heard(said, kept, span, held)
+        let received = Received { name: name.clone(), rtype, suffix, message, server, transport };
+        Known::heard(said, kept, span, self.recorder.fill_held(file, text, received))
     }
 
     /// Registers that no reply came.
@@ -310,6 +314,32 @@ impl Live {
         let (read, text) = reply(file, &heard);
         self.recorder.fill(file, text, artefact(name, rtype, heard));
         read
+    }
+}
+
+/// What the text of a message renders.
+#[derive(Debug)]
+struct Received {
+    name: Name,
+    rtype: RecordType,
+    suffix: String,
+    message: Arc<Message>,
+    server: SocketAddr,
+    transport: Transport,
+}
+
+impl Origin for Received {
+    fn path(&self) -> String {
+        path(&self.name, self.rtype, &self.suffix)
+    }
+
+    fn raw(&self) -> &[u8] {
+        &self.message.bytes
+    }
+
+    fn artefact(&self) -> Artefact {
+        let (octets, server, transport) = (self.message.bytes.clone(), self.server, self.transport);
+        artefact(&self.name, self.rtype, Heard { octets, server, transport })
     }
 }
 
@@ -424,8 +454,7 @@ fn blames_validation(heard: &Heard) -> bool {
 fn head(heard: &Heard, message: &wire::Message<'_>, flags: bool, page: &mut Page) -> Span {
     let count = message.records.iter().filter(|head| head.section == Section::Answer).count();
     let (word, plural) = (wire::rcode_word(message.rcode), if count == 1 { "" } else { "s" });
-    let (server, transport) = (heard.server, heard.transport);
-    let first = page.line(format_args!(";; {word}, {count} answer{plural}, from {server} over {transport}"));
+    let first = page.heading(&word, count, plural, heard.server, heard.transport);
     if flags {
         let words: Vec<&str> = message.flags().collect();
         page.line(format_args!(";; flags: {}", words.join(" ")));

@@ -1,19 +1,25 @@
 //! What is known, as a [`RecordSource`]: answers from memory, and notes what is missing.
 
-use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::keys::AskKey;
+use hashbrown::{Equivalent, HashMap};
+
+use super::cache::Cache;
+use super::keys::{AskKey, Asked, Questioned};
 use super::outcome::runs_away;
 use super::resolve::{Known, Route};
-use super::{Live, QuestionKey, Request, cell};
-use crate::diag::Span;
-use crate::facts::Cause;
+use super::{Live, QuestionKey, Replied, Request, Validated, cell};
+use crate::diag::{FileId, Span};
+use crate::facts::{Cause, Recorder};
 use crate::mail::Name;
 use crate::sources::record::{Answer, Ask, NoReply, Outcome, RecordSource, RecordType, Reply, Validation};
+
+/// Answers that a view has room for at first: those of a usual target.
+const USED: usize = 28;
 
 /// What is known, as a source of records.
 pub struct View<'a> {
@@ -21,18 +27,66 @@ pub struct View<'a> {
     missing: RefCell<BTreeSet<Request>>,
     /// How often an answer was missing.
     missed: Cell<usize>,
-    used: RefCell<Used>,
+    /// Apart, because a view is part of every task.
+    used: RefCell<Box<Used>>,
     last: Cell<bool>,
 }
 
-/// The answers that a view gave, kept for as long as facts point at their texts.
+/// The answers that a view gave, kept for as long as facts point at their texts. A view finds them here again without
+/// asking what all targets share.
 #[derive(Debug, Default)]
-pub struct Used(Vec<Arc<dyn Any + Send + Sync>>);
+pub struct Used {
+    questions: HashMap<Questioned, Arc<cell::Cell<Known>>>,
+    validations: HashMap<Questioned, Arc<cell::Cell<Validated>>>,
+    asked: HashMap<Asked, Arc<cell::Cell<Replied>>>,
+}
+
+impl Used {
+    /// Keeps those texts among the ones of these answers that something points at.
+    pub fn quote(&self, recorder: &Recorder, files: impl IntoIterator<Item = FileId>) {
+        let mut files: Vec<FileId> = files.into_iter().collect();
+        files.sort_unstable();
+        files.dedup();
+        recorder.quote(files.iter().copied());
+        let validations = self.validations.values().filter_map(|cell| cell.get());
+        let validated = validations.flat_map(|validated| validated.answers.iter().flatten());
+        for cell in self.questions.values().chain(validated) {
+            let text = cell.get().and_then(|known| known.text.as_ref());
+            if let Some(text) = text.filter(|text| files.binary_search(&text.file()).is_ok()) {
+                recorder.quote_text(text);
+            }
+        }
+    }
+}
+
+/// What is known of a question: what the view used before, or else what all targets share.
+fn known<K, V, Q>(
+    used: &mut HashMap<K, Arc<cell::Cell<V>>>,
+    shared: &Cache<K, V>,
+    question: &Q,
+    key: impl FnOnce() -> K,
+) -> Option<Arc<cell::Cell<V>>>
+where
+    K: Eq + Hash,
+    Q: Hash + Equivalent<K>,
+{
+    if let Some(cell) = used.get(question) {
+        return Some(Arc::clone(cell));
+    }
+    let cell = shared.known(question)?;
+    used.insert(key(), Arc::clone(&cell));
+    Some(cell)
+}
 
 impl<'a> View<'a> {
     pub(super) fn new(live: &'a Live) -> View<'a> {
-        let (missing, used) = (RefCell::default(), RefCell::default());
-        View { live, missing, missed: Cell::new(0), used, last: Cell::new(false) }
+        let used = Used {
+            questions: HashMap::with_capacity(USED),
+            validations: HashMap::with_capacity(USED),
+            asked: HashMap::new(),
+        };
+        let (missing, missed) = (RefCell::default(), Cell::new(0));
+        View { live, missing, missed, used: RefCell::new(Box::new(used)), last: Cell::new(false) }
     }
 }
 
@@ -49,19 +103,13 @@ impl View<'_> {
 
     /// The answers that were given.
     pub(super) fn used(&self) -> Used {
-        self.used.take()
+        *self.used.take()
     }
 
     /// What is known of a question.
     fn known(&self, question: &QuestionKey<'_>) -> Option<Arc<cell::Cell<Known>>> {
-        let cell = self.live.questions.known(question)?;
-        self.uses(&cell);
-        Some(cell)
-    }
-
-    fn uses<T: Send + Sync + 'static>(&self, cell: &Arc<cell::Cell<T>>) {
-        let cell: Arc<dyn Any + Send + Sync> = Arc::clone(cell) as _;
-        self.used.borrow_mut().0.push(cell);
+        let used = &mut self.used.borrow_mut().questions;
+        known(used, &self.live.questions, question, || (*question).to_owned())
     }
 
     fn missing(&self, request: Request) -> (Cause, String) {
@@ -133,8 +181,8 @@ impl RecordSource for View<'_> {
             return Validation::unknown(Cause::NotCollected, "this run does not validate answers", None);
         }
         let key = QuestionKey { name, rtype, route: Route::Resolvers };
-        let cell = self.live.validations.known(&key);
-        cell.iter().for_each(|cell| self.uses(cell));
+        let used = &mut self.used.borrow_mut().validations;
+        let cell = known(used, &self.live.validations, &key, || key.to_owned());
         cell.as_ref().and_then(|cell| cell.get()).map(|known| known.validation.clone()).unwrap_or_else(|| {
             let (cause, note) = self.missing(Request::Validate(name.clone(), rtype));
             Validation::unknown(cause, note, None)
@@ -146,8 +194,9 @@ impl RecordSource for View<'_> {
             let note = "this run asks no name servers".to_owned();
             return Err(NoReply { cause: Cause::NotCollected, note, span: None });
         }
-        let cell = self.live.asked.known(&AskKey { server, name, rtype, mode });
-        cell.iter().for_each(|cell| self.uses(cell));
+        let key = AskKey { server, name, rtype, mode };
+        let used = &mut self.used.borrow_mut().asked;
+        let cell = known(used, &self.live.asked, &key, || key.to_owned());
         cell.as_ref().and_then(|cell| cell.get()).map(|known| known.reply.clone()).unwrap_or_else(|| {
             let (cause, note) = self.missing(Request::Ask(server, name.clone(), rtype, mode));
             Err(NoReply { cause, note, span: None })

@@ -12,6 +12,9 @@ use crate::sources::RecordType;
 /// Octets of the header (RFC 1035 section 4.1.1).
 pub(super) const HEADER: usize = 12;
 
+/// Most octets of a question: header, the longest name, type and class, and what EDNS adds.
+pub(super) const MOST_QUESTION: usize = HEADER + 255 + 4 + 11;
+
 /// What a reply over UDP may have in octets without being cut up on its way (RFC 9715 section 3.2).
 const PAYLOAD: u16 = 1232;
 
@@ -70,16 +73,16 @@ impl Question {
 
     /// The message with an id.
     pub(super) fn with_id(&self, id: u16) -> Vec<u8> {
-        self.clone().into_message(id)
+        let mut octets = self.octets.clone();
+        set_id(&mut octets, id);
+        octets
     }
 
-    /// The message with an id.
-    pub(super) fn into_message(self, id: u16) -> Vec<u8> {
-        let mut octets = self.octets;
-        if let Some(place) = octets.get_mut(..2) {
-            place.copy_from_slice(&id.to_be_bytes());
-        }
-        octets
+    /// Writes the message with the id 0; `None` if there is not enough room.
+    pub(super) fn write<'o>(&self, out: &'o mut [u8; MOST_QUESTION]) -> Option<&'o mut [u8]> {
+        let out = out.get_mut(..self.octets.len())?;
+        out.copy_from_slice(&self.octets);
+        Some(out)
     }
 
     /// The question section: name, type and class.
@@ -103,6 +106,13 @@ impl Question {
             }
             _ => false,
         }
+    }
+}
+
+/// Gives a message an id.
+pub(super) fn set_id(message: &mut [u8], id: u16) {
+    if let Some(place) = message.get_mut(..2) {
+        place.copy_from_slice(&id.to_be_bytes());
     }
 }
 
@@ -366,14 +376,20 @@ pub(super) fn read_name(octets: &[u8], at: usize) -> Result<(Name, usize), Broke
     let mut room = 0;
     walk_name(octets, at, |label| room += label.len() + 1)?;
     let mut text = String::with_capacity(room.saturating_sub(1));
-    let end = walk_name(octets, at, |label| {
-        if !text.is_empty() {
-            text.push('.');
-        }
-        push_label(label, &mut text);
-    })?;
+    let end = append_name(octets, at, &mut text)?;
     let name = if text.is_empty() { Name::root() } else { Name::from_canonical(text) };
     Ok((name, end))
+}
+
+/// Adds the name at `at` in canonical form to a text, nothing for the root; where the name ends.
+pub(super) fn append_name(octets: &[u8], at: usize, text: &mut String) -> Result<usize, Broken> {
+    let start = text.len();
+    walk_name(octets, at, |label| {
+        if text.len() > start {
+            text.push('.');
+        }
+        push_label(label, text);
+    })
 }
 
 /// A label as [`Name`] writes it.

@@ -220,13 +220,23 @@ async fn texts_stay_while_answers_or_findings_point_at_them() {
         let [quoted, other] = settled.value.map(Option::unwrap);
         let has_text = |span: Span| recorder.files(|files| !files.get(span.file).bytes.is_empty());
         drop(live);
-        assert!(has_text(quoted) && has_text(other), "the facts point at them");
-        recorder.quote([quoted.file]);
+        settled.used.quote(&recorder, [quoted.file]);
         drop(settled.used);
         assert!(has_text(quoted));
         assert_eq!(has_text(other), keep_raw, "a snapshot has every text");
         assert!(recorder.files(|files| files.iter().all(|(_, file)| file.evidence.is_some())));
     }
+}
+
+#[test]
+fn a_text_that_was_begun_is_not_written_before_it_is_there() {
+    let recorder = crate::facts::Recorder::new(crate::diag::Files::default(), true);
+    let begun = recorder.begin();
+    // A snapshot is written while messages arrive, and takes what has evidence behind it.
+    assert!(recorder.files(|files| files.get(begun).evidence.is_none()));
+    let (files, artefacts) = recorder.finish();
+    assert_eq!(artefacts.len(), 1, "what was begun and never came is told");
+    assert!(files.get(begun).evidence.is_some());
 }
 
 #[tokio::test]

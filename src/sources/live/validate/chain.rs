@@ -107,19 +107,21 @@ impl Validator {
         future::join_all(questions.iter().map(|(name, rtype)| messages.message(name, *rtype))).await;
     }
 
-    /// Where the way down to a name ends, if that is known already: the name of the last step, and the state of all that
-    /// lies below.
-    pub(super) fn known_end(&self, name: &Name) -> Option<(Name, Judgement)> {
+    /// Where the way down to a name ends, if that is known already: `take` gets the name of the last step, and the state
+    /// of all that lies below.
+    pub(super) fn known_end<T>(&self, name: &Name, take: impl FnOnce(&Name, &Judgement) -> T) -> Option<T> {
         let anchor = self.anchor_above(name)?;
-        let path = path(name, &anchor.zone);
-        if path.len() > MOST_STEPS {
+        let below = name.label_count() - anchor.zone.label_count();
+        if below > MOST_STEPS {
             return None;
         }
         let steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        std::iter::once(&anchor.zone).chain(&path).find_map(|cut| match steps.get(cut) {
-            Some(Step::Stop(judgement)) => Some((cut.clone(), judgement.clone())),
+        // The way down ends at the uppermost of these.
+        let ends = name.upwards().take(below + 1).filter_map(|cut| match steps.get_key_value(cut) {
+            Some((cut, Step::Stop(judgement))) => Some((cut, judgement)),
             _ => None,
-        })
+        });
+        ends.last().map(|(cut, judgement)| take(cut, judgement))
     }
 
     fn anchor_above(&self, name: &Name) -> Option<&Anchor> {

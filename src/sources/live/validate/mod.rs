@@ -16,6 +16,7 @@ mod signature;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,7 +106,16 @@ impl Validator {
 
     /// Whether the state of a plain answer follows from what is known already.
     pub(super) fn knows_end(&self, name: &Name, rtype: RecordType) -> bool {
-        self.known_end(&home_of(name, rtype)).is_some()
+        self.known_end(&home_of(name, rtype), |_, _| ()).is_some()
+    }
+
+    /// The state of an answer where nothing needs to be asked for it: it is plain, and where the chain of keys ends above
+    /// it is known.
+    pub(super) fn at_once(&self, message: &Message, name: &Name, rtype: RecordType) -> Option<Validation> {
+        let judgement = self.known_end(&home_of(name, rtype), |cut, judgement| {
+            is_unsigned(message, name, rtype, cut).then(|| judgement.clone())
+        });
+        judgement.flatten().map(|judgement| judgement.of(message.span))
     }
 
     /// The DNSSEC state of the answer to a question. Asks for the keys it needs through [`Live::message`], those of all
@@ -115,19 +125,16 @@ impl Validator {
     }
 
     async fn judge(&self, messages: &impl Messages, name: &Name, rtype: RecordType) -> Validation {
-        let end = self.known_end(&home_of(name, rtype));
-        let message = match end {
-            Some(_) => messages.message(name, rtype).await,
-            None => future::join(messages.message(name, rtype), self.ask_ahead(messages, name, rtype)).await.0,
+        let message = match self.knows_end(name, rtype) {
+            true => messages.message(name, rtype).await,
+            false => future::join(messages.message(name, rtype), self.ask_ahead(messages, name, rtype)).await.0,
         };
         let message = match message {
             Ok(message) => message,
             Err(no_reply) => return Validation::unknown(no_reply.cause, no_reply.note, no_reply.span),
         };
-        if let Some((cut, judgement)) = end
-            && is_unsigned(&message, name, rtype, &cut)
-        {
-            return judgement.of(message.span);
+        if let Some(validation) = self.at_once(&message, name, rtype) {
+            return validation;
         }
         match Parsed::read(&message) {
             Ok(answer) => self.follow(messages, answer, name, rtype).await.of(message.span),
@@ -240,13 +247,13 @@ impl Validator {
 
 /// The name whose zone holds a record: a DS record stands above the cut (RFC 4035 section 2.4).
 fn home(owner: &WireName, rtype: WireType) -> Option<Name> {
-    to_name(owner).map(|name| home_of(&name, RecordType(rtype.into())))
+    to_name(owner).map(|name| home_of(&name, RecordType(rtype.into())).into_owned())
 }
 
-fn home_of(name: &Name, rtype: RecordType) -> Name {
+fn home_of(name: &Name, rtype: RecordType) -> Cow<'_, Name> {
     match rtype {
-        RecordType::DS => name.parent().unwrap_or_else(|| name.clone()),
-        _ => name.clone(),
+        RecordType::DS => name.parent().map_or(Cow::Borrowed(name), Cow::Owned),
+        _ => Cow::Borrowed(name),
     }
 }
 
@@ -268,7 +275,7 @@ fn is_unsigned(message: &Message, name: &Name, rtype: RecordType, cut: &Name) ->
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Judgement {
     state: Result<Security, Cause>,
-    reason: Option<String>,
+    reason: Option<Arc<str>>,
     expires: Option<i64>,
 }
 
@@ -277,23 +284,23 @@ impl Judgement {
         Judgement { state: Ok(Security::Secure), reason: None, expires }
     }
 
-    fn because(state: Result<Security, Cause>, reason: impl Into<String>) -> Judgement {
+    fn because(state: Result<Security, Cause>, reason: impl Into<Arc<str>>) -> Judgement {
         Judgement { state, reason: Some(reason.into()), expires: None }
     }
 
-    fn insecure(reason: impl Into<String>) -> Judgement {
+    fn insecure(reason: impl Into<Arc<str>>) -> Judgement {
         Judgement::because(Ok(Security::Insecure), reason)
     }
 
-    fn bogus(reason: impl Into<String>) -> Judgement {
+    fn bogus(reason: impl Into<Arc<str>>) -> Judgement {
         Judgement::because(Ok(Security::Bogus), reason)
     }
 
-    fn indeterminate(reason: impl Into<String>) -> Judgement {
+    fn indeterminate(reason: impl Into<Arc<str>>) -> Judgement {
         Judgement::because(Ok(Security::Indeterminate), reason)
     }
 
-    fn unknown(cause: Cause, reason: impl Into<String>) -> Judgement {
+    fn unknown(cause: Cause, reason: impl Into<Arc<str>>) -> Judgement {
         Judgement::because(Err(cause), reason)
     }
 

@@ -437,3 +437,26 @@ fn caa(data: &[u8], page: &mut Page) -> Option<RData> {
     let value = String::from_utf8_lossy(value).into_owned();
     Some(RData::Caa { flags: *flags, tag: tag.to_owned(), value, span: page.since(start) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Which of both writes a start of authority depends on what was asked for, and the text must not.
+    #[test]
+    fn a_start_of_authority_is_written_alike_with_and_without_its_value() {
+        let names: [&[u8]; 4] = [b"\x02ns\x04EXAM\x00", b"\x00", b"\x04a.$b\x01\"\x00", b"\x03\x00\\;\x00"];
+        for mname in names {
+            for rname in names {
+                let numbers = [0, 1, 4_294_967_295u32, 3600, 60].map(u32::to_be_bytes).concat();
+                let data = [mname, rname, &numbers].concat();
+                let [mut whole, mut text] = [Page::new(FileId(0)), Page::new(FileId(0))];
+                assert!(soa(&data, &mut whole).is_some() && soa_text(&data, &mut text).is_some());
+                assert_eq!(whole.text, text.text);
+                for cut in 0..data.len() {
+                    assert!(soa_text(&data[..cut], &mut Page::new(FileId(0))).is_none(), "{cut}");
+                }
+            }
+        }
+    }
+}

@@ -81,6 +81,9 @@ pub struct SourceFile {
     lines: OnceLock<Vec<u32>>,
 }
 
+/// Bytes before a place among which lines are counted each time.
+const SHORT_TEXT: usize = 1024;
+
 impl SourceFile {
     /// Byte offsets at which lines start; computed on first use.
     fn line_starts(&self) -> &[u32] {
@@ -93,6 +96,12 @@ impl SourceFile {
 
     /// 0-based line index and byte offset of that line's start.
     fn line_of(&self, offset: u32) -> (usize, u32) {
+        // A table of lines pays where there are many, and not in the text of one message.
+        let before = self.bytes.get(..offset as usize).filter(|before| before.len() <= SHORT_TEXT);
+        if let (Some(before), None) = (before, self.lines.get()) {
+            let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+            return (memchr::memchr_iter(b'\n', before).count(), u32::try_from(start).unwrap_or(u32::MAX));
+        }
         let starts = self.line_starts();
         let index = starts.partition_point(|start| *start <= offset).saturating_sub(1);
         (index, starts[index])
@@ -459,6 +468,16 @@ mod tests {
     fn a_span_at_the_end_of_the_file_has_a_place() {
         let (files, id) = files("x");
         assert_eq!(files.place(Span::new(id, 1, 1)).to_string(), "a.zone:1:2");
+    }
+
+    #[test]
+    fn lines_are_counted_alike_in_short_and_long_texts() {
+        let text = "one\ntwo\n\nfour".repeat(200);
+        let (files, id) = files(&text);
+        let places = || (0..=text.len() as u32).map(|at| files.get(id).line_column(at)).collect::<Vec<_>>();
+        let counted = places();
+        files.get(id).line_starts();
+        assert_eq!(counted, places());
     }
 
     #[test]

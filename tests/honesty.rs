@@ -166,8 +166,8 @@ impl Judge {
         for target in TARGETS {
             let facts = collectors::domain(&context, &Name::parse(target).unwrap());
             let day = jiff::civil::date(2026, 11, 21);
-            let judged = assess_target(&self.policy, Target::Domain, target, None, &facts, day);
-            see(&facts, &judged);
+            let judged = assess_target(&self.policy, Target::Domain, target, None, &*facts, day);
+            see(&*facts, &judged);
             for (index, (rule, verdict)) in self.policy.rules.iter().zip(judged.verdicts.iter()).enumerate() {
                 let detail = judged.details.iter().find(|detail| usize::from(detail.rule.0) == index);
                 let absent = detail.is_some_and(|detail| {

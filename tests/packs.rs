@@ -202,7 +202,7 @@ fn judge(policy: &Policy, name: &str, roles: Option<&str>, records: &[ZoneRecord
     };
     let name = Name::parse(name).unwrap();
     let facts = collectors::domain(&context, &name);
-    engine::assess_target(policy, Target::Domain, name.as_str(), None, &facts, jiff::civil::date(2026, 1, 1))
+    engine::assess_target(policy, Target::Domain, name.as_str(), None, &*facts, jiff::civil::date(2026, 1, 1))
 }
 
 /// All rules of all packs, without the exclusions of the profiles.

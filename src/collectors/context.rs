@@ -69,7 +69,7 @@ pub struct PolicyFile {
 pub(super) struct Missing {
     pub(super) observed: Observed<std::convert::Infallible>,
     pub(super) span: Option<Span>,
-    pub(super) note: Option<Box<str>>,
+    pub(super) note: Option<Arc<str>>,
 }
 
 impl Missing {
@@ -92,7 +92,7 @@ impl Missing {
     }
 
     /// The same reason with a note.
-    pub(super) fn noted(mut self, note: impl Into<Box<str>>) -> Missing {
+    pub(super) fn noted(mut self, note: impl Into<Arc<str>>) -> Missing {
         self.note = Some(note.into());
         self
     }
@@ -103,7 +103,7 @@ impl Missing {
     }
 
     /// Unknown, with a note.
-    pub(super) fn unknown(cause: Cause, note: impl Into<Box<str>>, span: Option<Span>) -> Missing {
+    pub(super) fn unknown(cause: Cause, note: impl Into<Arc<str>>, span: Option<Span>) -> Missing {
         Missing { observed: Observed::Unknown(cause), span, note: Some(note.into()) }
     }
 }

@@ -1,6 +1,7 @@
 //! MX, NS, SOA, address and wildcard records of a domain.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use crate::diag::Span;
 use crate::facts::domain::{DnsFacts, List, MxFacts, NsFacts, Seconds, SoaFacts};
@@ -158,7 +159,7 @@ fn target_addresses(
     let cname = match (&answer.aliases.first(), &answer.outcome) {
         (Some(alias), _) => context.present(true, Some(alias.span)),
         (None, Outcome::Unknown { cause, note, .. }) => {
-            Missing::unknown(*cause, note.as_str(), Some(span)).fact(context.method)
+            Missing::unknown(*cause, Arc::clone(note), Some(span)).fact(context.method)
         }
         (None, Outcome::Records(_) | Outcome::Absent { .. }) => context.present(false, Some(span)),
     };

@@ -55,7 +55,7 @@ pub(super) fn zone(context: &Context<'_>, name: &Name) -> (Name, Option<Missing>
 /// The state of an answer as a fact.
 pub(super) fn security(context: &Context<'_>, validation: &Validation) -> Fact<Security> {
     let mut fact = Fact { observed: validation.state, from: context.present((), validation.span).from };
-    fact.from.note = validation.reason.as_deref().map(Box::from);
+    fact.from.note = validation.reason.clone();
     fact
 }
 

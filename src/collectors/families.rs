@@ -107,8 +107,8 @@ impl Families {
     /// The facts as they were last collected.
     ///
     /// The struct literal is the registry of families: a family that is not there does not compile.
-    pub fn facts(self) -> DomainFacts {
-        DomainFacts {
+    pub fn facts(self) -> Box<DomainFacts> {
+        Box::new(DomainFacts {
             mail: self.mail.facts,
             inventory: self.inventory.facts,
             dns: DnsFacts { mail_ttl: self.mail_ttl.facts, ..self.dns.facts },
@@ -124,6 +124,6 @@ impl Families {
             authority: self.authority.facts,
             second_resolver: self.second_resolver.facts,
             reputation: self.reputation.facts,
-        }
+        })
     }
 }

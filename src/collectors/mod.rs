@@ -42,7 +42,7 @@ pub fn organisation(organisation: &Organisation) -> OrganisationFacts {
 }
 
 /// Collects all facts about one mail domain.
-pub fn domain(context: &Context<'_>, name: &Name) -> DomainFacts {
+pub fn domain(context: &Context<'_>, name: &Name) -> Box<DomainFacts> {
     let mut families = Families::default();
     families.collect(context, name);
     families.facts()

@@ -443,7 +443,7 @@ fn lookup_without_records<T>(missing: Missing) -> Lookup<T> {
         Observed::Absent(Proof::Nxdomain) => Lookup::NxDomain,
         Observed::Absent(_) => Lookup::NoData,
         Observed::Unknown(cause) => {
-            let obstacle = Obstacle::with_note(cause.as_str(), missing.note.unwrap_or_default());
+            let obstacle = Obstacle::with_note(cause.as_str(), &*missing.note.unwrap_or_default());
             match cause {
                 Cause::DnsTimeout | Cause::DnsServfail | Cause::DnsRefused | Cause::DnssecBogus => {
                     Lookup::TempError(obstacle)

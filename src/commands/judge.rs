@@ -130,11 +130,11 @@ fn one(
     lines: &mut Vec<io::Result<Vec<u8>>>,
 ) -> AssessedTarget {
     let facts = collectors::domain(context, name);
-    let judged = engine::assess_target(job.policy, Target::Domain, name.as_str(), anchor, &facts, job.as_of);
+    let judged = engine::assess_target(job.policy, Target::Domain, name.as_str(), anchor, &*facts, job.as_of);
     if job.kept.is_none() && job.gallery.is_none() {
         return judged;
     }
-    let facts = TargetFacts::Domain(Box::new(facts));
+    let facts = TargetFacts::Domain(facts);
     if let Some((gallery, part)) = job.gallery.zip(Part::of(name.as_str(), &facts)) {
         gallery.lock().unwrap_or_else(PoisonError::into_inner).add(part, &judged);
     }

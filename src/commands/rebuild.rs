@@ -251,7 +251,7 @@ fn offline(bundle: &Opened, header: &Header, stored: &[StoredTarget], files: &mu
     };
     let mut rebuilt = Rebuilt { files: count, ..Rebuilt::default() };
     for (name, anchor) in &domains {
-        let facts = TargetFacts::Domain(Box::new(collectors::domain(&context, name)));
+        let facts = TargetFacts::Domain(collectors::domain(&context, name));
         rebuilt.targets.push(StoredTarget { name: name.as_str().to_owned(), anchor: *anchor, facts });
     }
     if let Some(named) = &loaded.inventory.organisation {

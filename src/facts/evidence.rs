@@ -99,7 +99,7 @@ pub trait Origin: fmt::Debug + Send + Sync {
 pub struct HeldText {
     file: FileId,
     text: Vec<u8>,
-    origin: Box<dyn Origin>,
+    origin: Arc<dyn Origin>,
     /// Whether it is in the table.
     quoted: AtomicBool,
 }
@@ -187,9 +187,9 @@ impl Recorder {
 
     /// Gives the text of what was begun. Where everything is kept, it goes into the table of files; otherwise it comes
     /// back, to be kept for as long as somebody may quote it.
-    pub fn fill_held(&self, id: FileId, text: Vec<u8>, origin: impl Origin + 'static) -> Option<HeldText> {
+    pub fn fill_held(&self, id: FileId, text: Vec<u8>, origin: Arc<impl Origin + 'static>) -> Option<HeldText> {
         if !self.keep_raw {
-            return Some(HeldText { file: id, text, origin: Box::new(origin), quoted: AtomicBool::new(false) });
+            return Some(HeldText { file: id, text, origin, quoted: AtomicBool::new(false) });
         }
         let (path, artefact) = (origin.path(), origin.artefact());
         let evidence = artefact.id();

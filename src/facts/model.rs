@@ -1,5 +1,7 @@
 //! Observation, provenance, and the macros that turn documented enums and structs into facts.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -209,7 +211,7 @@ pub struct Provenance {
     pub span: Option<Span>,
     /// What a reader should know beside the value, for example which name lies outside the repository.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<Box<str>>,
+    pub note: Option<Arc<str>>,
     /// Ids of the raw artefacts behind the fact.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Box<[String]>>,
@@ -242,7 +244,7 @@ impl<T> Fact<T> {
     }
 
     /// An unknown value, with a note that says what could not be looked at.
-    pub fn unknown(cause: Cause, note: Option<Box<str>>, span: Option<Span>) -> Self {
+    pub fn unknown(cause: Cause, note: Option<Arc<str>>, span: Option<Span>) -> Self {
         Fact {
             observed: Observed::Unknown(cause),
             from: Provenance { method: Method::None, span, note, evidence: None },
@@ -251,7 +253,7 @@ impl<T> Fact<T> {
 
     /// The same fact with a note.
     #[must_use]
-    pub fn with_note(mut self, note: impl Into<Box<str>>) -> Self {
+    pub fn with_note(mut self, note: impl Into<Arc<str>>) -> Self {
         self.from.note = Some(note.into());
         self
     }

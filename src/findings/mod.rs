@@ -176,11 +176,11 @@ pub struct Blame {
     /// The characters the fact was read from.
     pub span: Option<Span>,
     /// What a reader should know beside the value.
-    pub note: Option<Box<str>>,
+    pub note: Option<Arc<str>>,
 }
 
 /// An observation inside an explanation, with its value printed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BlameValue {
     /// The value.
     Present(Box<str>),

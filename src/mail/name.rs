@@ -5,15 +5,19 @@
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 /// An absolute domain name in canonical presentation form: lower case, without final dot, the root as `.`.
 ///
-/// Dots and backslashes inside labels are written `\.` and `\\`; other octets outside printable ASCII as `\DDD`.
+/// Dots and backslashes inside labels are written `\.` and `\\`; other octets outside printable ASCII as `\DDD`. The text
+/// is shared: a name is copied to many places, and each copy costs no more than a count.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct Name(Box<str>);
+pub struct Name(Arc<str>);
+
+static ROOT: LazyLock<Name> = LazyLock::new(|| Name(".".into()));
 
 /// Why a text is not a domain name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +45,7 @@ pub enum NameError {
 impl Name {
     /// The root, `.`.
     pub fn root() -> Name {
-        Name(".".into())
+        ROOT.clone()
     }
 
     /// Reads an absolute name; a final dot may be given or not, case does not matter, U-labels are converted.
@@ -77,9 +81,9 @@ impl Name {
     }
 
     /// A name from text that is canonical already, such as labels of other names joined again.
-    pub(crate) fn from_canonical(text: String) -> Name {
-        debug_assert_eq!(Name::parse(&text).as_ref().map(Name::as_str), Ok(text.as_str()));
-        Name(text.into_boxed_str())
+    pub(crate) fn from_canonical(text: &str) -> Name {
+        debug_assert_eq!(Name::parse(text).as_ref().map(Name::as_str), Ok(text));
+        Name(text.into())
     }
 
     /// This name with all labels of `origin` appended.
@@ -87,7 +91,7 @@ impl Name {
         let joined = match (self.is_root(), origin.is_root()) {
             (true, _) => return Ok(origin.clone()),
             (_, true) => return Ok(self.clone()),
-            _ => [&self.0, ".", &origin.0].concat(),
+            _ => [self.as_str(), ".", origin.as_str()].concat(),
         };
         joined_name(joined)
     }
@@ -258,7 +262,7 @@ fn joined_name(joined: String) -> Result<Name, NameError> {
     if joined.len() + 2 > 255 && wire_length(&joined) > 255 {
         return Err(NameError::TooLong);
     }
-    Ok(Name(joined.into_boxed_str()))
+    Ok(Name(joined.into()))
 }
 
 /// Length on the wire: one length octet per label, the octets, and the root. A dot stands for the length octet after it.
@@ -330,7 +334,7 @@ fn canonical(text: &[u8]) -> Result<Name, NameError> {
     if wire + 1 > 255 {
         return Err(NameError::TooLong);
     }
-    Ok(Name(out.into_boxed_str()))
+    Ok(Name(out.into()))
 }
 
 /// Decodes what follows a backslash (RFC 1035 section 5.1): the octet and how many characters were used.

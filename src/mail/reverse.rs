@@ -1,6 +1,5 @@
 //! Reverse names: where DNS keeps the names of an address (RFC 1035 section 3.5, RFC 3596 section 2.5).
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::Name;
@@ -15,7 +14,7 @@ pub fn reverse_name(address: IpAddr) -> Name {
         // RFC 3596 section 2.5
         IpAddr::V6(_) => ".ip6.arpa",
     });
-    Name::from_canonical(text)
+    Name::from_canonical(&text)
 }
 
 /// The labels of an address in reverse order, without a zone: the four numbers of an IPv4 address, the 32 hexadecimal
@@ -23,15 +22,26 @@ pub fn reverse_name(address: IpAddr) -> Name {
 pub fn reverse_labels(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => {
-            let [a, b, c, d] = address.octets();
-            format!("{d}.{c}.{b}.{a}")
+            let mut text = String::with_capacity(15);
+            for octet in address.octets().into_iter().rev() {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                let digits = [octet / 100, octet / 10 % 10, octet % 10];
+                let first = if octet >= 100 { 0 } else { usize::from(octet < 10) + 1 };
+                text.extend(digits[first..].iter().map(|digit| char::from(b'0' + digit)));
+            }
+            text
         }
         IpAddr::V6(address) => {
             let mut text = String::with_capacity(63);
             for octet in address.octets().iter().rev() {
-                let dot = if text.is_empty() { "" } else { "." };
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{dot}{:x}.{:x}", octet & 0xf, octet >> 4);
+                for digit in [octet & 0xf, octet >> 4] {
+                    if !text.is_empty() {
+                        text.push('.');
+                    }
+                    text.extend(char::from_digit(u32::from(digit), 16));
+                }
             }
             text
         }
@@ -48,6 +58,7 @@ mod tests {
         for (address, expected) in [
             ("192.0.2.1", "1.2.0.192.in-addr.arpa"),
             ("203.0.113.250", "250.113.0.203.in-addr.arpa"),
+            ("10.99.100.9", "9.100.99.10.in-addr.arpa"),
             ("2001:db8::1", v6),
             ("::ffff:192.0.2.1", "1.2.0.192.in-addr.arpa"),
         ] {

@@ -211,7 +211,7 @@ impl Names {
             return (0, 0);
         }
         if name.contains('\\') {
-            let parsed = Name::from_canonical(name.to_owned());
+            let parsed = Name::from_canonical(name);
             let all: Vec<&str> = parsed.labels().collect();
             all.iter().rev().for_each(|label| step(label.as_bytes()));
         } else {
@@ -247,7 +247,7 @@ impl Names {
             text.push_str(self.label(at));
             at = self.node(at).parent;
         }
-        Name::from_canonical(text)
+        Name::from_canonical(&text)
     }
 
     /// Whether `id` equals `ancestor` or lies below it.

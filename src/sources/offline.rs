@@ -64,7 +64,7 @@ impl Walk {
 }
 
 fn unknown(cause: Cause, note: String, span: Option<Span>) -> Outcome {
-    Outcome::Unknown { cause, note, span }
+    Outcome::Unknown { cause, note: note.into(), span }
 }
 
 fn end(outcome: Outcome, wildcard: bool) -> Step {
@@ -295,7 +295,7 @@ impl Offline<'_> {
             return done(unknown(Cause::Parse, note, Some(span)));
         };
         let prefix: Vec<&str> = name.labels().take(walk.labels - labels).collect();
-        match Name::from_canonical(prefix.join(".")).within(&base) {
+        match Name::from_canonical(&prefix.join(".")).within(&base) {
             Ok(target) => Step::Alias { alias: Alias { owner: name.clone(), target, span }, wildcard: false },
             // RFC 6672 section 2.2: a name that becomes too long is answered with YXDOMAIN.
             Err(error) => done(unknown(Cause::DnsServfail, format!("{name} is redirected, but {error}"), Some(span))),
@@ -390,7 +390,7 @@ impl Offline<'_> {
     fn incomplete(&self, walk: &Walk, node: u32) -> Option<Box<Incomplete>> {
         let mark = self.mark_about(walk, node)?;
         let reason = self.store.reason_of_mark(mark);
-        Some(Box::new(Incomplete { cause: reason.cause, note: reason.text.clone(), span: mark.span }))
+        Some(Box::new(Incomplete { cause: reason.cause, note: reason.text.as_str().into(), span: mark.span }))
     }
 
     /// A mark that is about `node`: on itself, or on a name above and about all below.

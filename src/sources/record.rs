@@ -271,7 +271,7 @@ pub struct Incomplete {
     /// Why.
     pub cause: Cause,
     /// What a reader should know, such as "the file `keys.inc` cannot be read".
-    pub note: String,
+    pub note: Arc<str>,
     /// Where in the files the reason stands.
     pub span: Span,
 }
@@ -293,7 +293,7 @@ pub enum Outcome {
         /// Why.
         cause: Cause,
         /// What a reader should know, such as "_spf.example.net is outside this repository".
-        note: String,
+        note: Arc<str>,
         /// Where in the files the reason stands, for example the `$INCLUDE` that could not be read.
         span: Option<Span>,
     },
@@ -321,7 +321,7 @@ pub trait RecordSource {
 
     /// Asks one server directly.
     fn ask(&self, _server: IpAddr, _name: &Name, _rtype: RecordType, _mode: Ask) -> Result<Reply, NoReply> {
-        let note = "this run asks no name servers".to_owned();
+        let note = "this run asks no name servers".into();
         Err(NoReply { cause: Cause::NotCollected, note, span: None })
     }
 
@@ -398,7 +398,7 @@ pub struct NoReply {
     /// Why.
     pub cause: Cause,
     /// What a reader should know, such as "192.0.2.53:53 did not answer within 5 s, 3 attempts".
-    pub note: String,
+    pub note: Arc<str>,
     /// The text of the attempts.
     pub span: Option<Span>,
 }

@@ -61,7 +61,7 @@ impl RecordSource for Fake<'_> {
         }
         let proof = if exists { Proof::Nodata } else { Proof::Nxdomain };
         let outcome = match (failure, records.is_empty()) {
-            (Some(cause), _) => Outcome::Unknown { cause, note: format!("{name}: {cause}"), span: Some(span) },
+            (Some(cause), _) => Outcome::Unknown { cause, note: format!("{name}: {cause}").into(), span: Some(span) },
             (None, true) => Outcome::Absent { proof, span: Some(span) },
             (None, false) => Outcome::Records(records.into()),
         };

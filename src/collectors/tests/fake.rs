@@ -160,7 +160,7 @@ impl Fake {
         Record { owner: name(owner), rtype, ttl: Some(300), data, span }
     }
 
-    pub(super) fn facts(&self, domain: &str) -> DomainFacts {
+    pub(super) fn facts(&self, domain: &str) -> Box<DomainFacts> {
         let context = Context {
             source: self,
             method: Method::Dns,
@@ -198,7 +198,9 @@ impl RecordSource for Fake {
             let here: Vec<Record> =
                 self.records.iter().filter(|r| r.owner == at && r.rtype == rtype).cloned().collect();
             let outcome = match self.failures.get(&(at.clone(), rtype)) {
-                Some(cause) => Outcome::Unknown { cause: *cause, note: format!("{at} {rtype} failed"), span: None },
+                Some(cause) => {
+                    Outcome::Unknown { cause: *cause, note: format!("{at} {rtype} failed").into(), span: None }
+                }
                 None if !here.is_empty() => Outcome::Records(here.into()),
                 None => {
                     let alias = self.records.iter().find(|record| record.owner == at);
@@ -234,7 +236,8 @@ impl RecordSource for Fake {
     fn ask(&self, server: IpAddr, name: &Name, rtype: RecordType, mode: Ask) -> Result<Reply, NoReply> {
         let question = (server, name.clone(), rtype, mode);
         self.asked.borrow_mut().push(question.clone());
-        let silent = || NoReply { cause: Cause::DnsTimeout, note: format!("{server} did not answer"), span: None };
+        let silent =
+            || NoReply { cause: Cause::DnsTimeout, note: format!("{server} did not answer").into(), span: None };
         self.replies.get(&question).cloned().ok_or_else(silent)
     }
 

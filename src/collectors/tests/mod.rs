@@ -70,7 +70,7 @@ impl World {
         self
     }
 
-    fn facts(&self, domain: &str) -> DomainFacts {
+    fn facts(&self, domain: &str) -> Box<DomainFacts> {
         let source = self.store.view(&self.files);
         let context = Context {
             source: &source,

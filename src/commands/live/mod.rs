@@ -74,8 +74,8 @@ fn audit_or_resume(args: &AuditArgs, resume: bool) -> anyhow::Result<u8> {
     }
     output::write(&args.report, &assessment, &files, home.as_deref().map(Path::new), &dossier)?;
     let code = output::exit_code(&args.report, &assessment, &[]);
-    // The process ends here. Giving back the findings of many domains one by one would only delay it.
-    std::mem::forget(assessment);
+    // The process ends here. Giving back the findings and texts of many domains one by one would only delay it.
+    std::mem::forget((assessment, files));
     Ok(code)
 }
 
@@ -223,7 +223,8 @@ impl Run {
             kept: self.kept,
         };
         let mut collected = run(&runtime, job, self.setup.files, self.store, quiet)?;
-        runtime.shutdown_background();
+        // Nothing is left to be done there. The memory of threads that end would have to be handed over to others.
+        std::mem::forget(runtime);
         if let Some(store) = collected.store.take() {
             let path = store.path().to_owned();
             let artefacts = std::mem::take(&mut collected.artefacts);

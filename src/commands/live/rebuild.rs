@@ -161,7 +161,7 @@ impl Run<'_> {
             let facts = self.domain(&name, &seen).await;
             exchangers.extend(targets::exchangers(&name, &facts));
             let anchor = self.plan.domains.iter().find(|(known, _)| *known == name).and_then(|(_, anchor)| *anchor);
-            let facts = TargetFacts::Domain(Box::new(facts));
+            let facts = TargetFacts::Domain(facts);
             rebuilt.insert(at, StoredTarget { name: target.name.clone(), anchor, facts });
         }
         let (declared, unknown) = targets::declared(&self.plan, self.inventory.as_ref());
@@ -195,7 +195,7 @@ impl Run<'_> {
         (all, all_names.filter(|name| !known.contains(name.as_str())).collect())
     }
 
-    async fn domain(&mut self, name: &Name, seen: &BTreeSet<FileId>) -> crate::facts::DomainFacts {
+    async fn domain(&mut self, name: &Name, seen: &BTreeSet<FileId>) -> Box<crate::facts::DomainFacts> {
         let facts = self.settle(&[], |context| collectors::domain(context, name)).await;
         if !self.plan.probes || facts.mta_sts.valid.observed.present() != Some(&true) {
             return facts;

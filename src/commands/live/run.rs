@@ -201,7 +201,7 @@ impl Run {
     async fn settle_domain(&self, name: &Name, fetches: &[PolicyFetch]) -> Settled<Box<DomainFacts>> {
         let mut families = Box::<Families>::default();
         let Settled { used, rounds, .. } = self.settle(|context| families.collect(context, name), fetches).await;
-        Settled { value: Box::new(families.facts()), used, rounds }
+        Settled { value: families.facts(), used, rounds }
     }
 
     /// What a collector needs for one round.
@@ -263,8 +263,9 @@ impl Run {
     /// Looks at one address: its names and reputation, and beside that its services.
     async fn address(self: Arc<Self>, work: Work, seen: Sender) {
         let Work { hosts, services } = work;
+        // What probes a service is large, and most runs without probes have none.
         let services: Vec<_> =
-            services.into_iter().map(|service| Arc::clone(&self).service(service, seen.clone())).collect();
+            services.into_iter().map(|service| Box::pin(Arc::clone(&self).service(service, seen.clone()))).collect();
         let hosts = async {
             for input in &hosts {
                 let settled = self.settle(|context| collectors::host(context, input), &[]).await;
@@ -274,6 +275,9 @@ impl Run {
                 let _ = seen.send(Seen::Host(finished));
             }
         };
+        if services.is_empty() {
+            return hosts.await;
+        }
         let services =
             futures_util::stream::iter(services).for_each_concurrent(self.job.plan.per_host, |service| service);
         tokio::join!(hosts, services);

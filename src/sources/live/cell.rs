@@ -28,6 +28,11 @@ impl<V> Default for Cell<V> {
 pub(super) struct Claim<V>(Arc<Cell<V>>);
 
 impl<V> Claim<V> {
+    /// The cell that is to be filled.
+    pub(super) fn cell(&self) -> Arc<Cell<V>> {
+        Arc::clone(&self.0)
+    }
+
     /// Fills the cell.
     pub(super) fn fill(self, value: V) {
         // Only a claim fills a cell, and there is only one.

@@ -25,11 +25,13 @@ const TEXT_LIMIT: usize = 1 << 20;
 pub(super) struct Page {
     file: FileId,
     text: String,
+    /// Where names are put together.
+    room: Vec<u8>,
 }
 
 impl Page {
     pub(super) fn new(file: FileId) -> Page {
-        Page { file, text: String::with_capacity(256) }
+        Page { file, text: String::with_capacity(256), room: Vec::with_capacity(64) }
     }
 
     /// Adds a line.
@@ -144,17 +146,22 @@ impl Page {
 
     /// The name at a place of data without compression, written like [`Page::name`]; where it ends.
     fn wire_name(&mut self, data: &[u8], at: usize) -> Option<usize> {
-        let start = self.text.len();
-        let end = wire::append_name(data, at, &mut self.text).ok()?;
-        match self.text.get(start..) {
-            Some(text) if has_special(text) => {
-                let name = Name::from_canonical(text.to_owned());
-                self.text.truncate(start);
-                self.name(&name);
-            }
-            _ => self.text.push('.'),
+        let (name, end) = wire::name_text(data, at, &mut self.room).ok()?;
+        if has_special(name) {
+            let name = Name::from_canonical(name);
+            self.name(&name);
+        } else {
+            self.text.push_str(name);
+            self.text.push('.');
         }
         Some(end)
+    }
+
+    /// Writes the name at a place of data without compression: the name, its place, and where it ends.
+    fn named(&mut self, data: &[u8], at: usize) -> Option<(Name, Span, usize)> {
+        let (name, end) = wire::read_name(data, at, None, &mut self.room).ok()?;
+        let span = self.name(&name);
+        Some((name, span, end))
     }
 }
 
@@ -283,8 +290,8 @@ fn record(head: &Head, data: Result<&[u8], &[u8]>, others: bool, page: &mut Page
 /// Writes data and gives their value; `None` when they do not fit the type. What was written is then void.
 fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Option<RData> {
     let only_name = |page: &mut Page| {
-        let (name, end) = wire::read_name(data, 0).ok()?;
-        (end == data.len()).then(|| (page.name(&name), name))
+        let (name, span, end) = page.named(data, 0)?;
+        (end == data.len()).then_some((span, name))
     };
     Some(match rtype {
         RecordType::A => {
@@ -300,14 +307,13 @@ fn typed(rtype: RecordType, data: &[u8], others: bool, page: &mut Page) -> Optio
         RecordType::PTR => only_name(page).map(|(span, name)| RData::Ptr(name, span))?,
         RecordType::MX => {
             let (preference, rest) = data.split_first_chunk::<2>()?;
-            let (exchange, end) = wire::read_name(rest, 0).ok()?;
-            if end != rest.len() {
-                return None;
-            }
             let preference = u16::from_be_bytes(*preference);
             page.number(preference);
             page.text.push(' ');
-            let span = page.name(&exchange);
+            let (exchange, span, end) = page.named(rest, 0)?;
+            if end != rest.len() {
+                return None;
+            }
             RData::Mx { preference, exchange, span, relative: false }
         }
         RecordType::TXT | RecordType::SPF => RData::Txt(Arc::new(text(data, page)?)),
@@ -403,12 +409,12 @@ fn soa_text(data: &[u8], page: &mut Page) -> Option<()> {
 
 /// RFC 1035 section 3.3.13.
 fn soa(data: &[u8], page: &mut Page) -> Option<Soa> {
-    let (mname, at) = wire::read_name(data, 0).ok()?;
-    let (rname, at) = wire::read_name(data, at).ok()?;
-    let numbers: [u8; 20] = data.get(at..)?.try_into().ok()?;
-    let mut spans = [page.name(&mname); 7];
+    let (mname, span, at) = page.named(data, 0)?;
     page.text.push(' ');
-    spans[1] = page.name(&rname);
+    let mut spans = [span; 7];
+    let (rname, span, at) = page.named(data, at)?;
+    spans[1] = span;
+    let numbers: [u8; 20] = data.get(at..)?.try_into().ok()?;
     let mut values = [0; 5];
     for ((value, octets), span) in values.iter_mut().zip(numbers.as_chunks::<4>().0).zip(&mut spans[2..]) {
         *value = u32::from_be_bytes(*octets);

@@ -47,7 +47,7 @@ impl std::fmt::Display for Transport {
 }
 
 /// A message that a server sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Heard {
     pub(super) octets: Vec<u8>,
     pub(super) server: SocketAddr,

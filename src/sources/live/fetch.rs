@@ -3,14 +3,15 @@
 //! What nobody has asked yet goes out as one batch to the first resolver. Everything else, and what that resolver did not
 //! answer well, goes its own way beside it: attempts, other resolvers, aliases that lead on.
 
-use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, future};
 
 use super::batch::{self, Batch};
-use super::cell::Claim;
-use super::keys::QuestionKey;
+use super::cell::{Cell, Claim};
 use super::resolve::{self, Known, Route};
 use super::{Live, Request, Validated};
 use crate::mail::Name;
@@ -40,7 +41,7 @@ struct Question {
 impl Live {
     /// Asks what is not known yet, everything at the same time within the limits of the options. Every request is known
     /// afterwards, if only as unknown with its cause.
-    pub async fn fetch(&self, requests: BTreeSet<Request>) {
+    pub(super) async fn fetch(&self, requests: Vec<Request>) {
         let Work { questions, others, after } = self.divide(requests);
         future::join(self.ask_together(questions), self.answer_all(others)).await;
         self.answer_all(after.into_iter().filter(|request| !self.follows_at_once(request)).collect()).await;
@@ -48,61 +49,56 @@ impl Live {
 
     /// Finds out the state of an answer, if it follows from what is known without any question.
     fn follows_at_once(&self, request: &Request) -> bool {
-        let Request::Validate(name, rtype) = request else { return false };
-        let key = QuestionKey { name, rtype: *rtype, route: Route::Resolvers };
-        let Some(answer) = self.questions.known(&key) else { return false };
+        let Request::Validation { name, rtype, answer, cell } = request else { return false };
         let message = answer.get().filter(|known| known.gives_data()).and_then(|known| known.message.as_ref());
         let Some(validation) = message.and_then(|message| self.validator.at_once(message, name, *rtype)) else {
             return false;
         };
-        let claim = self.validations.cell(&key, || key.to_owned()).claim();
-        let Some(claim) = claim else { return false };
-        claim.fill(Validated { validation, answers: [Some(answer), None] });
+        let Some(claim) = cell.claim() else { return false };
+        claim.fill(Validated { validation, answers: [Some(Arc::clone(answer)), None] });
         true
     }
 
     /// Divides requests by the way in which they are asked.
-    fn divide(&self, requests: BTreeSet<Request>) -> Work {
+    fn divide(&self, requests: Vec<Request>) -> Work {
         let mut work = Work::default();
-        // Questions to resolvers that are not our own wait for their turn, each for itself.
-        if !self.pace.is_free() {
-            work.others.extend(requests);
+        // Questions to resolvers that are not our own wait for their turn, each for itself; and somebody must be there.
+        if !self.pace.is_free() || self.resolvers.is_empty() {
+            work.others = requests;
             return work;
         }
         for request in requests {
-            match request {
-                Request::Lookup(name, rtype) => match self.claim(&name, rtype) {
-                    Some(claim) => work.questions.push(Question { name, rtype, claim }),
-                    None => work.others.push(Request::Lookup(name, rtype)),
-                },
-                // Where the chain of keys is known to end above, a validation needs the answer and nothing else.
-                Request::Validate(name, rtype) if self.validator.knows_end(&name, rtype) => {
-                    let claim = self.claim(&name, rtype);
-                    work.questions.extend(claim.map(|claim| Question { name: name.clone(), rtype, claim }));
-                    work.after.push(Request::Validate(name, rtype));
+            let question = |name: &Name, rtype, cell: &Arc<Cell<Known>>| {
+                cell.claim().map(|claim| Question { name: name.clone(), rtype, claim })
+            };
+            match &request {
+                Request::Question { name, rtype, route: Route::Resolvers, cell } => {
+                    match question(name, *rtype, cell) {
+                        Some(question) => work.questions.push(question),
+                        None => work.others.push(request),
+                    }
                 }
-                request => work.others.push(request),
+                // Where the chain of keys is known to end above, a validation needs the answer and nothing else.
+                Request::Validation { name, rtype, answer, .. } if self.validator.knows_end(name, *rtype) => {
+                    work.questions.extend(question(name, *rtype, answer));
+                    work.after.push(request);
+                }
+                _ => work.others.push(request),
             }
         }
         work
     }
 
-    /// Takes on a question, unless it is known or somebody else asks it.
-    fn claim(&self, name: &Name, rtype: RecordType) -> Option<Claim<Known>> {
-        let key = QuestionKey { name, rtype, route: Route::Resolvers };
-        self.questions.cell(&key, || key.to_owned()).claim()
-    }
-
     /// Answers requests each for itself. Those that need not wait are done with at once.
     async fn answer_all(&self, requests: Vec<Request>) {
-        let mut running = FuturesUnordered::new();
+        let mut running = Vec::new();
         for request in requests {
             let mut answer = Box::pin(self.answer(request));
             if future::poll_immediate(&mut answer).await.is_none() {
                 running.push(answer);
             }
         }
-        while running.next().await.is_some() {}
+        all(running).await;
     }
 
     /// Asks the first resolver all questions, as many at a time as may be in flight. What is not answered well is asked
@@ -110,7 +106,7 @@ impl Live {
     async fn ask_together(&self, mut questions: Vec<Question>) {
         let Some(resolver) = self.resolvers.first() else { return };
         let most = self.options.concurrency.min(MOST_TOGETHER);
-        let (mut running, mut aliases) = (FuturesUnordered::new(), Vec::new());
+        let (mut running, mut aliases) = (Vec::new(), Vec::new());
         while !questions.is_empty() {
             let later = questions.split_off(questions.len().min(most));
             let mut batch = Batch::new(&resolver.pool, &self.permits);
@@ -126,22 +122,32 @@ impl Live {
                 match self.take(&asked.name, asked.rtype, reply) {
                     Ok(known) if known.said.onward.is_none() => asked.claim.fill(known),
                     Ok(known) => {
-                        asked.claim.fill(known);
-                        aliases.push(Request::Lookup(asked.name, asked.rtype));
+                        let Question { name, rtype, claim } = asked;
+                        let cell = claim.cell();
+                        claim.fill(known);
+                        aliases.push(Request::Question { name, rtype, route: Route::Resolvers, cell });
                     }
                     Err(reply) => running.push(Box::pin(self.go_on(asked, Some(reply)))),
                 }
             }
         }
-        let follow = self.answer_all(aliases);
-        let rest = async { while running.next().await.is_some() {} };
-        future::join(follow, rest).await;
+        future::join(self.answer_all(aliases), all(running)).await;
     }
 
     /// Goes on where the first attempt was not enough, or was not possible.
     async fn go_on(&self, asked: Question, reply: Option<batch::Outcome>) {
         let Question { name, rtype, claim } = asked;
+        let cell = claim.cell();
         claim.fill(self.find_out(&name, rtype, Route::Resolvers, reply).await);
-        self.look_up(name, rtype, Route::Resolvers).await;
+        self.look_up(name, rtype, Route::Resolvers, cell).await;
     }
+}
+
+/// Waits for all of them. Mostly there are none, and nothing is set up for these.
+async fn all<F: Future<Output = ()>>(running: Vec<Pin<Box<F>>>) {
+    if running.is_empty() {
+        return;
+    }
+    let mut running: FuturesUnordered<_> = running.into_iter().collect();
+    while running.next().await.is_some() {}
 }

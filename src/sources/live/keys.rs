@@ -9,7 +9,7 @@ use crate::mail::Name;
 use crate::sources::record::{Ask, RecordType};
 
 /// A question to resolvers.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Questioned {
     name: Name,
     rtype: RecordType,
@@ -37,7 +37,7 @@ impl Equivalent<Questioned> for QuestionKey<'_> {
 }
 
 /// A question to one server.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Asked {
     server: IpAddr,
     name: Name,

@@ -43,12 +43,13 @@ use tokio::sync::Semaphore;
 
 use self::cache::Cache;
 use self::cell::Cell;
-use self::keys::{AskKey, Asked, QuestionKey, Questioned};
+use self::exchange::Heard;
+use self::keys::{Asked, QuestionKey, Questioned};
 use self::pace::Pace;
 use self::pool::Pool;
 use self::random::Random;
 use self::resolve::{Known, Route};
-use self::validate::Validator;
+use self::validate::{Plain, Validator};
 use super::record::{Ask, NoReply, Outcome, RecordType, Reply, Validation};
 use crate::diag::{FileId, Span};
 use crate::facts::{Cause, Held, Recorder};
@@ -121,17 +122,15 @@ impl Default for Options {
     }
 }
 
-/// Everything that can be asked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Request {
-    /// Records of a type at a name, from the resolvers.
-    Lookup(Name, RecordType),
+/// What is not known yet, and where it goes.
+#[derive(Debug)]
+enum Request {
+    /// Records of a type at a name.
+    Question { name: Name, rtype: RecordType, route: Route, cell: Arc<Cell<Known>> },
     /// The DNSSEC state of an answer.
-    Validate(Name, RecordType),
+    Validation { name: Name, rtype: RecordType, answer: Arc<Cell<Known>>, cell: Arc<Cell<Validated>> },
     /// A question to one server.
-    Ask(IpAddr, Name, RecordType, Ask),
-    /// The same question to the second resolver.
-    SecondOpinion(Name, RecordType),
+    Ask { server: IpAddr, name: Name, rtype: RecordType, mode: Ask, cell: Arc<Cell<Replied>> },
 }
 
 /// The network as a source of records. Shared by all tasks of a run.
@@ -163,13 +162,19 @@ struct Upstream {
     pool: Pool,
 }
 
-/// A message that a server sent, with the text that renders it.
+/// What a resolver said about a question, with the text that renders it.
 #[derive(Debug)]
 struct Message {
-    /// The bytes as received.
-    bytes: Vec<u8>,
+    name: Name,
+    rtype: RecordType,
+    /// What tells the question from others of the same name and type, in the path of the text.
+    suffix: String,
+    /// The bytes as received, from whom and how.
+    heard: Heard,
     /// The text that renders it.
     span: Span,
+    /// What validation needs to know of it, where nothing in it is signed.
+    plain: Option<Plain>,
 }
 
 /// What one server said, and its text.
@@ -244,16 +249,11 @@ impl Live {
 
     async fn answer(&self, request: Request) {
         match request {
-            Request::Lookup(name, rtype) => self.look_up(name, rtype, Route::Resolvers).await,
-            Request::SecondOpinion(name, rtype) => self.look_up(name, rtype, Route::Second).await,
-            Request::Validate(name, rtype) => {
-                let key = QuestionKey { name: &name, rtype, route: Route::Resolvers };
-                let cell = self.validations.cell(&key, || key.to_owned());
+            Request::Question { name, rtype, route, cell } => self.look_up(name, rtype, route, cell).await,
+            Request::Validation { name, rtype, cell, .. } => {
                 cell.fill_with(async || Box::pin(self.validate(&name, rtype)).await).await;
             }
-            Request::Ask(server, name, rtype, mode) => {
-                let key = AskKey { server, name: &name, rtype, mode };
-                let cell = self.asked.cell(&key, || key.to_owned());
+            Request::Ask { server, name, rtype, mode, cell } => {
                 cell.fill_with(async || Box::pin(self.reply(server, &name, rtype, mode)).await).await;
             }
         }
@@ -283,17 +283,20 @@ impl Live {
         Validated { validation, answers: [Some(checked), unchecked] }
     }
 
-    /// Finds out about a name and the aliases behind it, as far as one lookup goes.
-    async fn look_up(&self, mut name: Name, rtype: RecordType, route: Route) {
+    /// Finds out about a name, whose answer goes into a cell, and the aliases behind it, as far as one lookup goes.
+    async fn look_up(&self, mut name: Name, rtype: RecordType, route: Route, mut cell: Arc<Cell<Known>>) {
         let mut aliases = Vec::new();
-        while outcome::runs_away(&aliases, &name).is_none() {
-            let cell = self.known(&name, rtype, route).await;
+        loop {
+            cell.fill_with(async || Box::pin(self.find_out(&name, rtype, route, None)).await).await;
             let Some(known) = cell.get() else { return };
             aliases.extend_from_slice(&known.said.answer.aliases);
-            match &known.said.onward {
-                Some(onward) => name = onward.clone(),
-                None => return,
-            }
+            let Some(onward) = known.said.onward.clone().filter(|next| outcome::runs_away(&aliases, next).is_none())
+            else {
+                return;
+            };
+            name = onward;
+            let key = QuestionKey { name: &name, rtype, route };
+            cell = self.questions.cell(&key, || key.to_owned());
         }
     }
 
@@ -327,7 +330,7 @@ impl Live {
             }
             Some((_, _, Some(message))) => Ok(Arc::clone(message)),
             _ => {
-                let note = "this run does not keep messages for validation".to_owned();
+                let note = "this run does not keep messages for validation".into();
                 Err(NoReply { cause: Cause::NotCollected, note, span: known.map(|known| known.span) })
             }
         }

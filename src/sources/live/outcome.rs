@@ -52,7 +52,7 @@ pub(super) fn read(
     let zone = soa.filter(|(_, owner, _)| aliases.is_empty() && name.is_within(owner));
     let zone = zone.map(|(_, owner, span)| (owner, span));
     let absent = |proof| Outcome::Absent { proof, span: Some(proof_span) };
-    let unknown = |cause, note: String| Outcome::Unknown { cause, note, span: Some(first) };
+    let unknown = |cause, note: String| Outcome::Unknown { cause, note: note.into(), span: Some(first) };
     let said = |aliases, outcome, onward| Said {
         answer: Answer { aliases, outcome, wildcard, incomplete: None },
         onward,
@@ -71,7 +71,7 @@ pub(super) fn read(
     answers.retain(|record| record.owner == end);
     // An alias that could be read would have been followed, so this one cannot, and where it leads is not known.
     if let Some(alias) = answers.iter().find(|record| record.rtype == RecordType::CNAME && rtype != record.rtype) {
-        let note = "the alias cannot be read".to_owned();
+        let note = "the alias cannot be read".into();
         return said(aliases, Outcome::Unknown { cause: Cause::Protocol, note, span: Some(alias.span) }, None);
     }
     answers.retain(|record| record.rtype == rtype);

@@ -13,7 +13,7 @@ use super::keys::{AskKey, QuestionKey};
 use super::outcome::SERVFAIL;
 use super::pace::Pace;
 use super::random::Random;
-use super::resolve::{self, AXFR, Known, Route};
+use super::resolve::{self, AXFR, Known, Rendered, Route};
 use super::validate::Validator;
 use super::wire::{Question, Wish};
 use super::{Cache, Live, LiveError, Message, Options, Replied, Semaphore};
@@ -181,14 +181,16 @@ impl Live {
             let text = silence.text.clone();
             return (Known::silent(silence, None), text);
         };
-        let (mut said, span, text) = resolve::rendered(kept.file, (name, rtype), &heard, &kept.misses(";; also: "));
+        let Rendered { mut said, plain, span, text } =
+            resolve::rendered(kept.file, (name, rtype), &heard, &kept.misses(";; also: "));
         let failed = resolve::rcode(&heard.octets) == SERVFAIL;
         if let (true, Outcome::Unknown { cause, note, .. }) =
             (failed && route == Route::Resolvers && self.gives_unchecked(name, rtype), &mut said.answer.outcome)
         {
             resolve::blame_validation(cause, note);
         }
-        let message = self.options.validate.then(|| Arc::new(Message { bytes: heard.octets, span }));
+        let message = || Message { name: name.clone(), rtype, suffix: String::new(), heard, span, plain };
+        let message = self.options.validate.then(|| Arc::new(message()));
         (Known::heard(said, message, span, None), text)
     }
 

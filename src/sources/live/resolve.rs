@@ -10,6 +10,7 @@ use super::convert::{self, Page, Shown, Unshown};
 use super::exchange::{Heard, Miss, Path, Transport};
 use super::outcome::{self, NOERROR, NXDOMAIN, SERVFAIL, Said};
 use super::pool::Pool;
+use super::validate::Plain;
 use super::wire::{self, Question, Section, Wish};
 use super::{Live, Message, Upstream};
 use crate::diag::{FileId, Span};
@@ -207,12 +208,10 @@ impl Live {
             return self.register_silence(&path(name, rtype, &suffix), name, rtype, &rounds.misses);
         };
         let file = self.recorder.begin();
-        let (said, span, text) = rendered(file, (name, rtype), &heard, &rounds.misses);
-        let Heard { octets, server, transport } = heard;
-        let message = Arc::new(Message { bytes: octets, span });
+        let Rendered { said, plain, span, text } = rendered(file, (name, rtype), &heard, &rounds.misses);
+        let message = Arc::new(Message { name: name.clone(), rtype, suffix, heard, span, plain });
         let kept = self.options.validate.then(|| Arc::clone(&message));
-        let received = Received { name: name.clone(), rtype, suffix, message, server, transport };
-        Known::heard(said, kept, span, self.recorder.fill_held(file, text, received))
+        Known::heard(said, kept, span, self.recorder.fill_held(file, text, message))
     }
 
     /// Registers that no reply came.
@@ -227,7 +226,7 @@ impl Live {
         let file = self.recorder.reserve(path);
         let mut silence = silence(file, name, rtype, misses);
         if self.replayed.is_some() {
-            silence.no_reply.note = "the evidence of the run holds no answer to this question".to_owned();
+            silence.no_reply.note = "the evidence of the run holds no answer to this question".into();
         }
         let (text, raw) = (silence.text.clone(), silence.text.clone());
         let title = format!("{}, not answered", subject(name, rtype));
@@ -317,42 +316,34 @@ impl Live {
     }
 }
 
-/// What the text of a message renders.
-#[derive(Debug)]
-struct Received {
-    name: Name,
-    rtype: RecordType,
-    suffix: String,
-    message: Arc<Message>,
-    server: SocketAddr,
-    transport: Transport,
-}
-
-impl Origin for Received {
+impl Origin for Message {
     fn path(&self) -> String {
         path(&self.name, self.rtype, &self.suffix)
     }
 
     fn raw(&self) -> &[u8] {
-        &self.message.bytes
+        &self.heard.octets
     }
 
     fn artefact(&self) -> Artefact {
-        let (octets, server, transport) = (self.message.bytes.clone(), self.server, self.transport);
-        artefact(&self.name, self.rtype, Heard { octets, server, transport })
+        artefact(&self.name, self.rtype, self.heard.clone())
     }
 }
 
 /// What a message of the resolvers says, its place, and its text.
-pub(super) fn rendered(
-    file: FileId,
-    (name, rtype): (&Name, RecordType),
-    heard: &Heard,
-    misses: &[Miss],
-) -> (Said, Span, Vec<u8>) {
-    let mut page = Page::new(file);
-    let said = match wire::Message::read(&heard.octets) {
+pub(super) struct Rendered {
+    pub(super) said: Said,
+    pub(super) plain: Option<Plain>,
+    pub(super) span: Span,
+    pub(super) text: Vec<u8>,
+}
+
+/// Reads a message of the resolvers.
+pub(super) fn rendered(file: FileId, (name, rtype): (&Name, RecordType), heard: &Heard, misses: &[Miss]) -> Rendered {
+    let (mut page, mut plain) = (Page::new(file), None);
+    let said = match wire::Message::read(&heard.octets, Some(name)) {
         Ok(message) => {
+            plain = Plain::of(&message, name, rtype);
             let first = head(heard, &message, false, &mut page);
             for miss in misses.iter().filter(|_| !matches!(message.rcode, NOERROR | NXDOMAIN)) {
                 page.line(format_args!(";; also: {}", miss.note));
@@ -365,13 +356,14 @@ pub(super) fn rendered(
         Err(broken) => unreadable(heard, broken.into(), &mut page),
     };
     let text = page.finish();
-    (said, Span::new(file, 0, u32::try_from(text.len()).unwrap_or(u32::MAX)), text)
+    let span = Span::new(file, 0, u32::try_from(text.len()).unwrap_or(u32::MAX));
+    Rendered { said, plain, span, text }
 }
 
 /// What one server said, and its text.
 pub(super) fn reply(file: FileId, heard: &Heard) -> (Result<Reply, NoReply>, Vec<u8>) {
     let mut page = Page::new(file);
-    let read = wire::Message::read(&heard.octets).map_err(Unshown::from).and_then(|message| {
+    let read = wire::Message::read(&heard.octets, None).map_err(Unshown::from).and_then(|message| {
         head(heard, &message, true, &mut page);
         let Shown { records, .. } = convert::show(&message, None, &mut page)?;
         let mut reply = Reply {
@@ -388,7 +380,7 @@ pub(super) fn reply(file: FileId, heard: &Heard) -> (Result<Reply, NoReply>, Vec
     });
     let read = read.map_err(|unshown| match unreadable(heard, unshown, &mut page).answer.outcome {
         Outcome::Unknown { cause, note, span } => NoReply { cause, note, span },
-        _ => NoReply { cause: Cause::Protocol, note: unshown.to_string(), span: None },
+        _ => NoReply { cause: Cause::Protocol, note: unshown.to_string().into(), span: None },
     });
     let text = page.finish();
     let end = u32::try_from(text.len()).unwrap_or(u32::MAX);
@@ -419,13 +411,13 @@ pub(super) fn silence(file: FileId, name: &Name, rtype: RecordType, misses: &[Mi
     if misses.len() > 1 {
         let _ = write!(note, ", {} attempts", misses.len());
     }
-    Silence { no_reply: NoReply { cause, note, span: Some(span) }, span, text: page.finish() }
+    Silence { no_reply: NoReply { cause, note: note.into(), span: Some(span) }, span, text: page.finish() }
 }
 
 /// Data that fail validation, not a resolver that is broken.
-pub(super) fn blame_validation(cause: &mut Cause, note: &mut String) {
+pub(super) fn blame_validation(cause: &mut Cause, note: &mut Arc<str>) {
     *cause = Cause::DnssecBogus;
-    note.push_str("; it hands the data over when it is told not to validate them");
+    *note = format!("{note}; it hands the data over when it is told not to validate them").into();
 }
 
 /// The question for a resolver.
@@ -447,7 +439,7 @@ pub(super) fn rcode(octets: &[u8]) -> u16 {
 }
 
 fn blames_validation(heard: &Heard) -> bool {
-    wire::Message::read(&heard.octets).is_ok_and(|message| outcome::blames_validation(&message))
+    wire::Message::read(&heard.octets, None).is_ok_and(|message| outcome::blames_validation(&message))
 }
 
 /// The lines above the records.
@@ -473,7 +465,7 @@ fn unreadable(heard: &Heard, unshown: Unshown, page: &mut Page) -> Said {
         Unshown::Broken(_) => (Cause::Protocol, "is not a DNS message"),
         Unshown::TooLong => (Cause::LimitReached, "is too large"),
     };
-    let note = format!("the answer of {server} {what}: {unshown}");
+    let note = format!("the answer of {server} {what}: {unshown}").into();
     let outcome = Outcome::Unknown { cause, note, span: Some(span) };
     let answer = Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None };
     Said { answer, onward: None, zone: None }

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio::task::JoinHandle;
 
 use super::wire::{self, CLASS_IN};
-use super::{Live, Options, Request};
+use super::{Live, Options};
 use crate::diag::{Files, Span};
 use crate::facts::Recorder;
 use crate::mail::Name;
@@ -35,7 +35,7 @@ pub(super) struct Query {
 
 impl Query {
     fn read(octets: &[u8], tcp: bool) -> Query {
-        let (name, end) = wire::read_name(octets, wire::HEADER).unwrap();
+        let (name, end) = wire::read_name(octets, wire::HEADER, None, &mut Vec::new()).unwrap();
         Query {
             name,
             rtype: RecordType(u16::from_be_bytes([octets[end], octets[end + 1]])),
@@ -304,8 +304,9 @@ pub(super) async fn live(options: Options) -> Live {
 /// Looks a name up, all rounds of it.
 pub(super) async fn look_up(live: &Live, name: &str, rtype: RecordType) -> Answer {
     let name = Name::parse(name).unwrap();
-    live.fetch([Request::Lookup(name.clone(), rtype)].into()).await;
     let view = live.view();
+    view.lookup(&name, rtype);
+    live.fetch(view.take_missing()).await;
     let answer = view.lookup(&name, rtype);
     assert!(view.take_missing().is_empty(), "one fetch brings everything that one lookup needs");
     answer
@@ -319,8 +320,10 @@ pub(super) async fn ask(
     mode: crate::sources::Ask,
 ) -> Result<crate::sources::Reply, crate::sources::NoReply> {
     let (name, server) = (Name::parse(name).unwrap(), IpAddr::V4(Ipv4Addr::LOCALHOST));
-    live.fetch([Request::Ask(server, name.clone(), rtype, mode)].into()).await;
-    live.view().ask(server, &name, rtype, mode)
+    let view = live.view();
+    let _ = view.ask(server, &name, rtype, mode);
+    live.fetch(view.take_missing()).await;
+    view.ask(server, &name, rtype, mode)
 }
 
 /// The characters at a place.

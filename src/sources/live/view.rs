@@ -1,10 +1,9 @@
 //! What is known, as a [`RecordSource`]: answers from memory, and notes what is missing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use hashbrown::{Equivalent, HashMap};
 
@@ -21,24 +20,39 @@ use crate::sources::record::{Answer, Ask, NoReply, Outcome, RecordSource, Record
 /// Answers that a view has room for at first: those of a usual target.
 const USED: usize = 28;
 
+/// Said of every name server of every domain, where none is asked.
+static NO_AUTHORITIES: LazyLock<Arc<str>> = LazyLock::new(|| "this run asks no name servers".into());
+
 /// What is known, as a source of records.
 pub struct View<'a> {
     live: &'a Live,
-    missing: RefCell<BTreeSet<Request>>,
+    missing: RefCell<Vec<Request>>,
     /// How often an answer was missing.
     missed: Cell<usize>,
+    /// Which round of questions this is.
+    round: Cell<u32>,
     /// Apart, because a view is part of every task.
     used: RefCell<Box<Used>>,
     last: Cell<bool>,
 }
 
-/// The answers that a view gave, kept for as long as facts point at their texts. A view finds them here again without
-/// asking what all targets share.
+/// The answers that a view asked for, kept for as long as facts point at their texts. A view finds them here again
+/// without asking what all targets share, and however little that remembers.
 #[derive(Debug, Default)]
 pub struct Used {
-    questions: HashMap<Questioned, Arc<cell::Cell<Known>>>,
-    validations: HashMap<Questioned, Arc<cell::Cell<Validated>>>,
-    asked: HashMap<Asked, Arc<cell::Cell<Replied>>>,
+    questions: Seats<Questioned, Known>,
+    validations: Seats<Questioned, Validated>,
+    asked: Seats<Asked, Replied>,
+}
+
+/// Where answers are, or will be, by question.
+type Seats<K, V> = HashMap<K, Seat<V>>;
+
+#[derive(Debug)]
+struct Seat<V> {
+    cell: Arc<cell::Cell<V>>,
+    /// The round in which it was last noted as missing; 0 for none.
+    noted: u32,
 }
 
 impl Used {
@@ -48,9 +62,9 @@ impl Used {
         files.sort_unstable();
         files.dedup();
         recorder.quote(files.iter().copied());
-        let validations = self.validations.values().filter_map(|cell| cell.get());
+        let validations = self.validations.values().filter_map(|seat| seat.cell.get());
         let validated = validations.flat_map(|validated| validated.answers.iter().flatten());
-        for cell in self.questions.values().chain(validated) {
+        for cell in self.questions.values().map(|seat| &seat.cell).chain(validated) {
             let text = cell.get().and_then(|known| known.text.as_ref());
             if let Some(text) = text.filter(|text| files.binary_search(&text.file()).is_ok()) {
                 recorder.quote_text(text);
@@ -59,24 +73,28 @@ impl Used {
     }
 }
 
-/// What is known of a question: what the view used before, or else what all targets share.
-fn known<K, V, Q>(
-    used: &mut HashMap<K, Arc<cell::Cell<V>>>,
+/// The place of an answer: the one that the view has, or else the one that all targets share. Whether it is to be noted
+/// as missing, which it is once in a round.
+fn seat<K: Clone + Eq + Hash, V, Q: Hash + Equivalent<K>>(
+    seats: &mut Seats<K, V>,
     shared: &Cache<K, V>,
     question: &Q,
     key: impl FnOnce() -> K,
-) -> Option<Arc<cell::Cell<V>>>
-where
-    K: Eq + Hash,
-    Q: Hash + Equivalent<K>,
-{
-    if let Some(cell) = used.get(question) {
-        return Some(Arc::clone(cell));
+    round: u32,
+) -> (Arc<cell::Cell<V>>, bool) {
+    if let Some(seat) = seats.get_mut(question) {
+        let is_missing = seat.cell.get().is_none() && std::mem::replace(&mut seat.noted, round) != round;
+        return (Arc::clone(&seat.cell), is_missing);
     }
-    let cell = shared.known(question)?;
-    used.insert(key(), Arc::clone(&cell));
-    Some(cell)
+    let key = key();
+    let cell = shared.cell(question, || key.clone());
+    seats.insert(key, Seat { cell: Arc::clone(&cell), noted: round });
+    let is_missing = cell.get().is_none();
+    (cell, is_missing)
 }
+
+/// What may be missing in vain: why a fact is unknown.
+type Reason = (Cause, Arc<str>);
 
 impl<'a> View<'a> {
     pub(super) fn new(live: &'a Live) -> View<'a> {
@@ -85,14 +103,15 @@ impl<'a> View<'a> {
             validations: HashMap::with_capacity(USED),
             asked: HashMap::new(),
         };
-        let (missing, missed) = (RefCell::default(), Cell::new(0));
-        View { live, missing, missed, used: RefCell::new(Box::new(used)), last: Cell::new(false) }
+        let (missing, missed, round) = (RefCell::default(), Cell::new(0), Cell::new(1));
+        View { live, missing, missed, round, used: RefCell::new(Box::new(used)), last: Cell::new(false) }
     }
 }
 
 impl View<'_> {
-    /// What was asked for and is not known; empty when every answer given is final.
-    pub fn take_missing(&self) -> BTreeSet<Request> {
+    /// What was asked for and is not known, each once; empty when every answer given is final.
+    pub(super) fn take_missing(&self) -> Vec<Request> {
+        self.round.set(self.round.get() + 1);
         self.missing.take()
     }
 
@@ -106,63 +125,75 @@ impl View<'_> {
         *self.used.take()
     }
 
-    /// What is known of a question.
-    fn known(&self, question: &QuestionKey<'_>) -> Option<Arc<cell::Cell<Known>>> {
-        let used = &mut self.used.borrow_mut().questions;
-        known(used, &self.live.questions, question, || (*question).to_owned())
+    /// The place of the answer to a question, known or not.
+    fn question(&self, question: &QuestionKey<'_>, round: u32) -> (Arc<cell::Cell<Known>>, bool) {
+        let seats = &mut self.used.borrow_mut().questions;
+        seat(seats, &self.live.questions, question, || (*question).to_owned(), round)
     }
 
-    fn missing(&self, request: Request) -> (Cause, String) {
-        self.missing.borrow_mut().insert(request);
+    /// The answer to a question, which is known, or noted as missing.
+    fn known(&self, question: &QuestionKey<'_>) -> Result<Arc<cell::Cell<Known>>, Reason> {
+        let (cell, is_missing) = self.question(question, self.round.get());
+        if cell.get().is_some() {
+            return Ok(cell);
+        }
+        let QuestionKey { name, rtype, route } = *question;
+        Err(self.missing(is_missing.then(|| Request::Question { name: name.clone(), rtype, route, cell })))
+    }
+
+    /// Notes that an answer is missing, and what to do about it unless that was noted before.
+    fn missing(&self, request: Option<Request>) -> Reason {
+        self.missing.borrow_mut().extend(request);
         self.missed.set(self.missed.get() + 1);
         match self.last.get() {
-            true => (Cause::LimitReached, "the chain of questions is too long".to_owned()),
+            true => (Cause::LimitReached, "the chain of questions is too long".into()),
             // Facts of this round are dropped, so nobody reads why.
-            false => (Cause::NotCollected, String::new()),
+            false => (Cause::NotCollected, Arc::default()),
         }
     }
 
-    /// Follows a chain of aliases through what is known; `None` when a link is missing.
-    fn answer(&self, name: &Name, rtype: RecordType, route: Route) -> Option<Answer> {
+    /// Follows a chain of aliases through what is known, up to a link that is missing.
+    fn answer(&self, name: &Name, rtype: RecordType, route: Route) -> Result<Answer, Reason> {
         let cell = self.known(&QuestionKey { name, rtype, route })?;
-        let known = &cell.get()?.said;
-        let Some(mut next) = known.onward.clone() else { return Some(known.answer.clone()) };
+        let Some(known) = cell.get() else { return Err(self.missing(None)) };
+        let known = &known.said;
+        let Some(mut next) = known.onward.clone() else { return Ok(known.answer.clone()) };
         let mut aliases = known.answer.aliases.clone();
         let note = loop {
             if let Some(note) = runs_away(&aliases, &next) {
                 break note;
             }
             let cell = self.known(&QuestionKey { name: &next, rtype, route })?;
-            let said = &cell.get()?.said;
+            let Some(known) = cell.get() else { return Err(self.missing(None)) };
+            let said = &known.said;
             aliases.extend_from_slice(&said.answer.aliases);
             match &said.onward {
                 Some(onward) => next = onward.clone(),
-                None => return Some(Answer { aliases, ..said.answer.clone() }),
+                None => return Ok(Answer { aliases, ..said.answer.clone() }),
             }
         };
         let span = aliases.last().map(|alias| alias.span);
-        let outcome = Outcome::Unknown { cause: Cause::Protocol, note, span };
-        Some(Answer { aliases, outcome, wildcard: false, incomplete: None })
+        let outcome = Outcome::Unknown { cause: Cause::Protocol, note: note.into(), span };
+        Ok(Answer { aliases, outcome, wildcard: false, incomplete: None })
     }
+}
+
+/// The answer that is not known.
+fn unknown((cause, note): Reason) -> Answer {
+    let outcome = Outcome::Unknown { cause, note, span: None };
+    Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None }
 }
 
 impl RecordSource for View<'_> {
     fn lookup(&self, name: &Name, rtype: RecordType) -> Answer {
-        self.answer(name, rtype, Route::Resolvers).unwrap_or_else(|| {
-            let (cause, note) = self.missing(Request::Lookup(name.clone(), rtype));
-            let outcome = Outcome::Unknown { cause, note, span: None };
-            Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None }
-        })
+        self.answer(name, rtype, Route::Resolvers).unwrap_or_else(unknown)
     }
 
     fn zone_of(&self, name: &Name) -> Option<(Name, Span)> {
         let mut name = name.clone();
         loop {
             let key = QuestionKey { name: &name, rtype: RecordType::SOA, route: Route::Resolvers };
-            let Some(cell) = self.known(&key) else {
-                self.missing(Request::Lookup(name, RecordType::SOA));
-                return None;
-            };
+            let cell = self.known(&key).ok()?;
             let said = &cell.get()?.said;
             if said.answer.aliases.is_empty() {
                 return said.zone.clone();
@@ -180,36 +211,41 @@ impl RecordSource for View<'_> {
         if !self.live.options.validate {
             return Validation::unknown(Cause::NotCollected, "this run does not validate answers", None);
         }
-        let key = QuestionKey { name, rtype, route: Route::Resolvers };
-        let used = &mut self.used.borrow_mut().validations;
-        let cell = known(used, &self.live.validations, &key, || key.to_owned());
-        cell.as_ref().and_then(|cell| cell.get()).map(|known| known.validation.clone()).unwrap_or_else(|| {
-            let (cause, note) = self.missing(Request::Validate(name.clone(), rtype));
-            Validation::unknown(cause, note, None)
-        })
+        let (key, round) = (QuestionKey { name, rtype, route: Route::Resolvers }, self.round.get());
+        let shared = &self.live.validations;
+        // Nothing stays borrowed: the answer is looked for in the same place.
+        let (cell, is_missing) = seat(&mut self.used.borrow_mut().validations, shared, &key, || key.to_owned(), round);
+        if let Some(known) = cell.get() {
+            return known.validation.clone();
+        }
+        let request = is_missing.then(|| {
+            // The answer is asked for with its validation, and not noted on its own.
+            let (answer, _) = self.question(&key, 0);
+            Request::Validation { name: name.clone(), rtype, answer, cell }
+        });
+        let (cause, note) = self.missing(request);
+        Validation::unknown(cause, note, None)
     }
 
     fn ask(&self, server: IpAddr, name: &Name, rtype: RecordType, mode: Ask) -> Result<Reply, NoReply> {
         if !self.live.options.authorities {
-            let note = "this run asks no name servers".to_owned();
+            let note = Arc::clone(&NO_AUTHORITIES);
             return Err(NoReply { cause: Cause::NotCollected, note, span: None });
         }
-        let key = AskKey { server, name, rtype, mode };
-        let used = &mut self.used.borrow_mut().asked;
-        let cell = known(used, &self.live.asked, &key, || key.to_owned());
-        cell.as_ref().and_then(|cell| cell.get()).map(|known| known.reply.clone()).unwrap_or_else(|| {
-            let (cause, note) = self.missing(Request::Ask(server, name.clone(), rtype, mode));
-            Err(NoReply { cause, note, span: None })
-        })
+        let (key, round) = (AskKey { server, name, rtype, mode }, self.round.get());
+        let shared = &self.live.asked;
+        let (cell, is_missing) = seat(&mut self.used.borrow_mut().asked, shared, &key, || key.to_owned(), round);
+        if let Some(known) = cell.get() {
+            return known.reply.clone();
+        }
+        let request = is_missing.then(|| Request::Ask { server, name: name.clone(), rtype, mode, cell });
+        let (cause, note) = self.missing(request);
+        Err(NoReply { cause, note, span: None })
     }
 
     fn second_opinion(&self, name: &Name, rtype: RecordType) -> Option<Answer> {
         self.live.options.compare?;
-        Some(self.answer(name, rtype, Route::Second).unwrap_or_else(|| {
-            let (cause, note) = self.missing(Request::SecondOpinion(name.clone(), rtype));
-            let outcome = Outcome::Unknown { cause, note, span: None };
-            Answer { aliases: Vec::new(), outcome, wildcard: false, incomplete: None }
-        }))
+        Some(self.answer(name, rtype, Route::Second).unwrap_or_else(unknown))
     }
 
     fn is_live(&self) -> bool {

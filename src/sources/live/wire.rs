@@ -203,11 +203,11 @@ pub(super) struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads a message.
+    /// Reads a message. `asked` is the name that it is about, if that is at hand.
     ///
     /// # Errors
     /// The octets are not a DNS message.
-    pub(super) fn read(octets: &'a [u8]) -> Result<Message<'a>, Broken> {
+    pub(super) fn read(octets: &'a [u8], asked: Option<&Name>) -> Result<Message<'a>, Broken> {
         let header: [u8; HEADER] = *octets.first_chunk().ok_or(Broken::Short)?;
         let count = |at: usize| usize::from(u16::from_be_bytes([header[at], header[at + 1]]));
         let mut message = Message {
@@ -218,7 +218,7 @@ impl<'a> Message<'a> {
             records: Vec::with_capacity((count(6) + count(8) + count(10)).min(octets.len() / 11)),
             extended: None,
         };
-        let mut at = HEADER;
+        let (mut at, mut room) = (HEADER, Vec::with_capacity(64));
         for _ in 0..count(4) {
             at = skip_name(octets, at)? + 4;
         }
@@ -226,15 +226,22 @@ impl<'a> Message<'a> {
             [(Section::Answer, count(6)), (Section::Authority, count(8)), (Section::Additional, count(10))]
         {
             for _ in 0..count {
-                at = message.record(section, at)?;
+                at = message.record(section, at, asked, &mut room)?;
             }
         }
         Ok(message)
     }
 
     /// Reads the record at `at`; where it ends.
-    fn record(&mut self, section: Section, at: usize) -> Result<usize, Broken> {
-        let (owner, at) = read_name(self.octets, at)?;
+    fn record(
+        &mut self,
+        section: Section,
+        at: usize,
+        asked: Option<&Name>,
+        room: &mut Vec<u8>,
+    ) -> Result<usize, Broken> {
+        let like = self.records.last().map(|last| &last.owner).or(asked);
+        let (owner, at) = read_name(self.octets, at, like, room)?;
         let fixed: &[u8; 10] = self.octets.get(at..).and_then(|rest| rest.first_chunk()).ok_or(Broken::Short)?;
         let [t0, t1, c0, c1, ttl @ .., l0, l1] = *fixed;
         let (start, end) = (at + 10, at + 10 + usize::from(u16::from_be_bytes([l0, l1])));
@@ -370,55 +377,65 @@ fn walk_name<'a>(octets: &'a [u8], at: usize, mut label: impl FnMut(&'a [u8])) -
     }
 }
 
-/// The name at `at` in canonical form, and where it ends.
-pub(super) fn read_name(octets: &[u8], at: usize) -> Result<(Name, usize), Broken> {
-    // Nearly every name needs no escapes, and then exactly this much room.
-    let mut room = 0;
-    walk_name(octets, at, |label| room += label.len() + 1)?;
-    let mut text = String::with_capacity(room.saturating_sub(1));
-    let end = append_name(octets, at, &mut text)?;
-    let name = if text.is_empty() { Name::root() } else { Name::from_canonical(text) };
+/// The name at `at` in canonical form, put together in `room`, and where it ends. Where it equals the name `like`, it
+/// shares that one's text: the records of a message mostly have the same owner.
+pub(super) fn read_name(
+    octets: &[u8],
+    at: usize,
+    like: Option<&Name>,
+    room: &mut Vec<u8>,
+) -> Result<(Name, usize), Broken> {
+    let (text, end) = name_text(octets, at, room)?;
+    let name = match like {
+        _ if text.is_empty() => Name::root(),
+        Some(like) if like.as_str() == text => like.clone(),
+        _ => Name::from_canonical(text),
+    };
     Ok((name, end))
 }
 
-/// Adds the name at `at` in canonical form to a text, nothing for the root; where the name ends.
-pub(super) fn append_name(octets: &[u8], at: usize, text: &mut String) -> Result<usize, Broken> {
-    let start = text.len();
-    walk_name(octets, at, |label| {
-        if text.len() > start {
-            text.push('.');
+/// The name at `at` in canonical form, nothing for the root, put together in `room`; where the name ends.
+pub(super) fn name_text<'r>(octets: &[u8], at: usize, room: &'r mut Vec<u8>) -> Result<(&'r str, usize), Broken> {
+    room.clear();
+    let end = walk_name(octets, at, |label| {
+        if !room.is_empty() {
+            room.push(b'.');
         }
-        push_label(label, text);
-    })
+        push_label(label, room);
+    })?;
+    // Every octet that was put there is printable ASCII.
+    Ok((std::str::from_utf8(room).map_err(|_| Broken::Name)?, end))
 }
 
-/// A label as [`Name`] writes it.
-fn push_label(label: &[u8], out: &mut String) {
-    let is_plain = |octet: &u8| matches!(octet, 0x21..=0x7e) && !b".\\".contains(octet);
-    match std::str::from_utf8(label) {
-        Ok(plain) if label.iter().all(is_plain) => {
-            let start = out.len();
-            out.push_str(plain);
-            if let Some(added) = out.get_mut(start..) {
-                added.make_ascii_lowercase();
-            }
+/// What stands in the text of a [`Name`] for each octet; 0 for what must be escaped.
+const PLAIN: [u8; 256] = {
+    let mut plain = [0; 256];
+    let mut octet = 0x21;
+    while octet <= 0x7e {
+        if octet != b'.' && octet != b'\\' {
+            plain[octet as usize] = octet.to_ascii_lowercase();
         }
-        _ => label.iter().for_each(|octet| push_octet(*octet, out)),
+        octet += 1;
+    }
+    plain
+};
+
+/// A label as [`Name`] writes it.
+fn push_label(label: &[u8], out: &mut Vec<u8>) {
+    let plain = |octet: &u8| PLAIN[usize::from(*octet)];
+    if label.iter().all(|octet| plain(octet) != 0) {
+        out.extend(label.iter().map(plain));
+    } else {
+        label.iter().for_each(|octet| push_octet(*octet, out));
     }
 }
 
 /// One octet of a label as [`Name`] writes it.
-fn push_octet(octet: u8, out: &mut String) {
-    match octet.to_ascii_lowercase() {
-        octet @ (b'.' | b'\\') => {
-            out.push('\\');
-            out.push(char::from(octet));
-        }
-        octet @ 0x21..=0x7e => out.push(char::from(octet)),
-        octet => {
-            out.push('\\');
-            out.extend([octet / 100, octet / 10 % 10, octet % 10].map(|digit| char::from(b'0' + digit)));
-        }
+fn push_octet(octet: u8, out: &mut Vec<u8>) {
+    match (octet, PLAIN[usize::from(octet)]) {
+        (b'.' | b'\\', _) => out.extend([b'\\', octet]),
+        (_, 0) => out.extend([b'\\', b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10]),
+        (_, plain) => out.push(plain),
     }
 }
 

@@ -190,7 +190,7 @@ impl World {
             if facts.mta_sts.valid.observed.present() == Some(&true) {
                 facts = self.settle(live, &sessions.fetches, |context| collectors::domain(context, &name)).await;
             }
-            found.push((domain.to_owned(), TargetFacts::Domain(Box::new(facts))));
+            found.push((domain.to_owned(), TargetFacts::Domain(facts)));
         }
         for (host, address, outbound) in [("mx1.good.org", ip(1), true), ("mx.bad.org", ip(4), false)] {
             let host = Some(Name::parse(host).unwrap());

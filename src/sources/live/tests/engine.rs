@@ -11,7 +11,7 @@ use crate::mail::Name;
 use crate::sources::RecordType;
 use crate::sources::live::cache::Cache;
 use crate::sources::live::testing::*;
-use crate::sources::live::{Live, LiveError, Options, Request, View, settle};
+use crate::sources::live::{Live, LiveError, Options, View, settle};
 use crate::sources::record::{Outcome, RData, RecordSource as _};
 
 fn good(query: &Query) -> Reply {
@@ -22,8 +22,11 @@ fn names(count: usize) -> Vec<Name> {
     (0..count).map(|number| Name::parse(&format!("n{number}.example.org")).unwrap()).collect()
 }
 
-fn lookups(names: &[Name]) -> BTreeSet<Request> {
-    names.iter().map(|name| Request::Lookup(name.clone(), RecordType::A)).collect()
+/// Looks names up that nobody has looked up before.
+async fn look_up_all(live: &Live, names: &[Name]) {
+    let view = live.view();
+    names.iter().for_each(|name| _ = view.lookup(name, RecordType::A));
+    live.fetch(view.take_missing()).await;
 }
 
 fn is_answered(live: &Live, name: &Name) -> bool {
@@ -35,9 +38,9 @@ async fn a_question_is_asked_once_however_many_ask() {
     let server = Server::delayed(Duration::from_millis(30), |query| vec![good(query).octets()]).await;
     let live = live(options(&[&server])).await;
     let all = names(1);
-    futures_util::future::join_all((0..100).map(|_| live.fetch(lookups(&all)))).await;
+    futures_util::future::join_all((0..100).map(|_| look_up_all(&live, &all))).await;
     assert!(is_answered(&live, &all[0]));
-    live.fetch(lookups(&all)).await;
+    look_up_all(&live, &all).await;
     assert_eq!(server.queries().len(), 1);
 }
 
@@ -48,13 +51,13 @@ async fn who_waits_goes_on_when_who_asked_gives_up() {
     let all = names(1);
     let asking = tokio::spawn({
         let (live, all) = (Arc::clone(&live), all.clone());
-        async move { live.fetch(lookups(&all)).await }
+        async move { look_up_all(&live, &all).await }
     });
     while server.queries().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     asking.abort();
-    live.fetch(lookups(&all)).await;
+    look_up_all(&live, &all).await;
     assert!(is_answered(&live, &all[0]));
 }
 
@@ -131,7 +134,7 @@ async fn not_more_questions_are_in_flight_than_allowed() {
     .await;
     let live = live(Options { concurrency: 5, timeout: Duration::from_secs(5), ..options(&[&server]) }).await;
     let all = names(40);
-    live.fetch(lookups(&all)).await;
+    look_up_all(&live, &all).await;
     assert!(all.iter().all(|name| is_answered(&live, name)));
     assert_eq!(most.load(Ordering::SeqCst), 5);
 }
@@ -142,7 +145,7 @@ async fn thousands_of_questions_are_in_flight_at_once() {
     let options = Options { concurrency: 10_000, attempts: 4, timeout: Duration::from_secs(8), ..options(&[&server]) };
     let live = live(options).await;
     let all = names(3000);
-    live.fetch(lookups(&all)).await;
+    look_up_all(&live, &all).await;
     assert!(all.iter().all(|name| is_answered(&live, name)));
 }
 
@@ -151,7 +154,7 @@ async fn a_server_is_not_asked_faster_than_allowed() {
     let server = Server::new(good).await;
     let live = live(Options { rate: Some(50), timeout: Duration::from_secs(5), ..options(&[&server]) }).await;
     let (all, begun) = (names(11), Instant::now());
-    live.fetch(lookups(&all)).await;
+    look_up_all(&live, &all).await;
     // Ten pauses of 20 ms.
     assert!(begun.elapsed() >= Duration::from_millis(195), "{:?}", begun.elapsed());
     assert_eq!(server.queries().len(), 11);
@@ -161,7 +164,7 @@ async fn a_server_is_not_asked_faster_than_allowed() {
 async fn source_ports_and_ids_differ() {
     let server = Server::new(good).await;
     let live = live(options(&[&server])).await;
-    live.fetch(lookups(&names(64))).await;
+    look_up_all(&live, &names(64)).await;
     let queries = server.queries();
     let ids: BTreeSet<&[u8]> = queries.iter().map(|query| &query.octets[..2]).collect();
     let ports: BTreeSet<u16> = queries.iter().filter_map(|query| query.port).collect();
@@ -178,7 +181,7 @@ async fn messages_are_kept_for_validation_only() {
     let (sound, broken) = (Name::parse("a.example.org").unwrap(), Name::parse("broken.example.org").unwrap());
     let keeping = live(Options { validate: true, ..options(&[&server]) }).await;
     let message = keeping.message(&sound, RecordType::A, false).await.unwrap();
-    assert_eq!(message.bytes[2..], good(server.queries().last().unwrap()).octets()[2..]);
+    assert_eq!(message.heard.octets[2..], good(server.queries().last().unwrap()).octets()[2..]);
     assert!(excerpt(&keeping, message.span).starts_with(";; NOERROR, 1 answer, from "));
     assert_eq!(keeping.message(&broken, RecordType::A, false).await.unwrap_err().cause, Cause::DnssecBogus);
     assert!(keeping.message(&broken, RecordType::A, true).await.is_ok());
@@ -194,7 +197,7 @@ async fn messages_are_kept_for_validation_only() {
 async fn every_message_is_evidence() {
     let server = Server::new(good).await;
     let live = live(options(&[&server])).await;
-    live.fetch(lookups(&names(3))).await;
+    look_up_all(&live, &names(3)).await;
     let Live { recorder, .. } = live;
     let (files, artefacts) = Arc::into_inner(recorder).unwrap().finish();
     assert_eq!((files.len(), artefacts.len()), (3, 3));

@@ -28,7 +28,7 @@ fn message(records: &[(&str, RecordType, Vec<u8>)]) -> Vec<u8> {
 /// The text of a message and its records; the text is the file 0.
 fn shown(octets: &[u8]) -> (String, Vec<Record>) {
     let mut page = Page::new(FileId(0));
-    let message = Message::read(octets).unwrap();
+    let message = Message::read(octets, None).unwrap();
     let shown = show(&message, None, &mut page).unwrap();
     let text = String::from_utf8(page.finish()).unwrap();
     assert!(shown.records.iter().all(|(section, _)| *section == Section::Answer));
@@ -123,7 +123,7 @@ fn the_order_of_the_server_does_not_matter() {
 fn names_survive_the_wire() {
     for text in [".", "example.org", "a\\.b.example", "\\000\\255.x", "\\\\.x"] {
         let octets = name_octets(text);
-        let (name, end) = read_name(&octets, 0).unwrap();
+        let (name, end) = read_name(&octets, 0, None, &mut Vec::new()).unwrap();
         assert_eq!((name.as_str(), end), (text, octets.len()));
     }
 }
@@ -164,7 +164,7 @@ proptest! {
                 (*high, *low) = (0, count % 4);
             }
         }
-        if let Ok(message) = Message::read(&octets) {
+        if let Ok(message) = Message::read(&octets, None) {
             let _ = show(&message, None, &mut Page::new(FileId(0)));
         }
         let wish = Wish { recursion: true, checking_disabled: false, signatures: true };
@@ -180,7 +180,7 @@ proptest! {
             *place = octet;
         }
         octets.truncate(octets.len().saturating_sub(cut % 40));
-        if let Ok(message) = Message::read(&octets) {
+        if let Ok(message) = Message::read(&octets, None) {
             let _ = show(&message, Some(RecordType::MX), &mut Page::new(FileId(0)));
         }
     }

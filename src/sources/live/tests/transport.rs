@@ -72,7 +72,7 @@ async fn case_138_a_connection_that_stays_silent_ends_in_time() {
     // Accepted by the system, served by nobody.
     let refused = ask(&live, "a.example.org", RecordType::A, Ask::Transfer).await.unwrap_err();
     assert_eq!(refused.cause, Cause::DnsTimeout);
-    assert_eq!(refused.note, format!("{address} did not answer over TCP within 400 ms"));
+    assert_eq!(*refused.note, format!("{address} did not answer over TCP within 400 ms"));
     let text = page(&live, refused.span.unwrap()).1;
     assert_eq!(text, format!(";; no answer to the transfer of a.example.org\n;; {}\n", refused.note));
 }

@@ -12,6 +12,7 @@ mod anchors;
 mod chain;
 mod denial;
 mod names;
+mod plain;
 mod signature;
 #[cfg(test)]
 mod tests;
@@ -26,8 +27,7 @@ use hashbrown::HashMap;
 use hickory_proto::op::{Message as WireMessage, ResponseCode};
 use hickory_proto::rr::{Name as WireName, RData, Record, RecordType as WireType};
 
-use super::outcome::{NOERROR, NXDOMAIN};
-use super::{Live, Message, wire};
+use super::{Live, Message};
 use crate::diag::Span;
 use crate::facts::domain::Security;
 use crate::facts::{Cause, Observed};
@@ -38,6 +38,8 @@ use chain::{Step, Trust, Zone};
 use denial::{Denial, Proven};
 use names::{to_name, to_wire};
 use signature::RrSet;
+
+pub(super) use plain::Plain;
 
 /// Most aliases that are followed, and questions for what stands behind them.
 const MOST_STEPS: usize = 24;
@@ -112,9 +114,9 @@ impl Validator {
     /// The state of an answer where nothing needs to be asked for it: it is plain, and where the chain of keys ends above
     /// it is known.
     pub(super) fn at_once(&self, message: &Message, name: &Name, rtype: RecordType) -> Option<Validation> {
-        let judgement = self.known_end(&home_of(name, rtype), |cut, judgement| {
-            is_unsigned(message, name, rtype, cut).then(|| judgement.clone())
-        });
+        let plain = message.plain.as_ref()?;
+        let judgement =
+            self.known_end(&home_of(name, rtype), |cut, judgement| plain.is_below(cut).then(|| judgement.clone()));
         judgement.flatten().map(|judgement| judgement.of(message.span))
     }
 
@@ -257,20 +259,6 @@ fn home_of(name: &Name, rtype: RecordType) -> Cow<'_, Name> {
     }
 }
 
-/// Whether an answer is plain and without signatures, by zones at or below the name `cut` at which the chain ends. Its
-/// state is then that of the chain, and nothing in it needs to be looked at more closely: most domains are unsigned.
-fn is_unsigned(message: &Message, name: &Name, rtype: RecordType, cut: &Name) -> bool {
-    let Ok(message) = wire::Message::read(&message.bytes) else { return false };
-    let is_plain = |head: &wire::Head| match (head.section, head.rtype) {
-        (wire::Section::Additional, _) => true,
-        (_, RecordType::RRSIG) => false,
-        (wire::Section::Answer, found) => found == rtype && head.owner == *name && head.class == wire::CLASS_IN,
-        (wire::Section::Authority, RecordType::SOA) => head.owner.is_within(cut),
-        (wire::Section::Authority, _) => true,
-    };
-    matches!(message.rcode, NOERROR | NXDOMAIN) && message.records.iter().all(is_plain)
-}
-
 /// The state of a set of records, why, and how long its signatures hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Judgement {
@@ -359,7 +347,7 @@ impl Parsed {
     /// Reads a message; one that does not answer is no reply.
     fn read(message: &Message) -> Result<Parsed, NoReply> {
         let span = message.span;
-        let message = WireMessage::from_vec(&message.bytes).map_err(|_| unreadable(span))?;
+        let message = WireMessage::from_vec(&message.heard.octets).map_err(|_| unreadable(span))?;
         let cause = match message.metadata.response_code {
             ResponseCode::NoError | ResponseCode::NXDomain => return Ok(Parsed { message, span }),
             ResponseCode::ServFail => Cause::DnsServfail,
@@ -369,7 +357,7 @@ impl Parsed {
         let asked = message.queries.first().map(|query| format!("{} {}", query.query_type, names::shown(&query.name)));
         let code = message.metadata.response_code.to_str();
         let note = format!("the question for {} ends in \"{code}\"", asked.unwrap_or_default());
-        Err(NoReply { cause, note, span: Some(span) })
+        Err(NoReply { cause, note: note.into(), span: Some(span) })
     }
 
     fn nxdomain(&self) -> bool {
@@ -421,5 +409,5 @@ impl Parsed {
 }
 
 fn unreadable(span: Span) -> NoReply {
-    NoReply { cause: Cause::Parse, note: "the reply cannot be read".to_owned(), span: Some(span) }
+    NoReply { cause: Cause::Parse, note: "the reply cannot be read".into(), span: Some(span) }
 }

@@ -15,7 +15,9 @@ use hickory_proto::rr::{DNSClass, Name as WireName, RData, Record, RecordType as
 
 use hickory_proto::serialize::binary::BinEncodable as _;
 
-use super::super::{Message, Messages, Validator};
+use super::super::super::exchange::{Heard, Transport};
+use super::super::super::wire;
+use super::super::{Message, Messages, Plain, Validator};
 use crate::diag::{Files, Span};
 use crate::facts::Cause;
 use crate::mail::Name;
@@ -337,12 +339,16 @@ impl Messages for World {
         tokio::task::yield_now().await;
         *self.answered.lock().unwrap() += 1;
         if self.silent.contains(&(name.clone(), rtype)) {
-            return Err(NoReply { cause: Cause::DnsTimeout, note: "no answer within 5 s".to_owned(), span: None });
+            return Err(NoReply { cause: Cause::DnsTimeout, note: "no answer within 5 s".into(), span: None });
         }
         let mut message = self.respond(name.as_str(), rtype);
         for (_, _, how) in self.spoil.iter().filter(|(at, asked, _)| at == name && *asked == rtype) {
             how(&mut message);
         }
-        Ok(Arc::new(Message { bytes: message.to_vec().unwrap(), span: self.span }))
+        let octets = message.to_vec().unwrap();
+        let plain = Plain::of(&wire::Message::read(&octets, None).unwrap(), name, rtype);
+        let heard = Heard { octets, server: ([127, 0, 0, 1], 53).into(), transport: Transport::Udp };
+        let (name, suffix) = (name.clone(), String::new());
+        Ok(Arc::new(Message { name, rtype, suffix, heard, span: self.span, plain }))
     }
 }

@@ -244,18 +244,13 @@ fn findings_in_are_findings_out() {
     assert_eq!(markdown.lines().filter(|line| line.starts_with("| ") && line.contains("example.org ")).count(), 4);
 }
 
-/// How often each verdict is there.
-#[test]
-fn lines_of_findings_without_details_are_what_the_document_says() {
-    let (files, mut assessment) = sample();
+/// Expects each line to say what the document says, to the byte. The document has no findings that pass, the lines have all.
+fn lines_are_those_of_the_document(assessment: &mut Assessment, files: &Files) {
     for target in &mut assessment.targets {
-        target.details = Box::default();
-        // The document has the findings of this verdict, the lines have all.
         Arc::make_mut(&mut target.verdicts).iter_mut().flatten().for_each(|verdict| *verdict = Verdict::Fail);
     }
-    assert!(assessment.targets.iter().any(|target| target.anchor.is_some()));
-    let document = json(Format::Json, &assessment, &files);
-    let lines = write(Format::Jsonl, &assessment, &files);
+    let document = json(Format::Json, assessment, files);
+    let lines = write(Format::Jsonl, assessment, files);
     let lines: Vec<&str> = lines.lines().filter(|line| line.starts_with(r#"{"type":"finding""#)).collect();
     let findings = document["findings"].as_array().unwrap();
     assert_eq!(lines.len(), findings.len());
@@ -264,6 +259,39 @@ fn lines_of_findings_without_details_are_what_the_document_says() {
     }
 }
 
+#[test]
+fn lines_of_findings_without_details_are_what_the_document_says() {
+    let (files, mut assessment) = sample();
+    assessment.targets.iter_mut().for_each(|target| target.details = Box::default());
+    assert!(assessment.targets.iter().any(|target| target.anchor.is_some()));
+    lines_are_those_of_the_document(&mut assessment, &files);
+}
+
+#[test]
+fn lines_of_findings_with_details_are_what_the_document_says() {
+    let (files, mut assessment) = sample();
+    // The same reasons at other places, beside others, and twice for one finding.
+    for mut twin in assessment.targets.clone() {
+        twin.name.insert_str(0, "twin.");
+        for detail in &mut twin.details {
+            let mut blame = detail.blame.to_vec();
+            blame.iter_mut().for_each(|blame| blame.span = twin.anchor.filter(|_| blame.span.is_none()));
+            blame.extend(blame.clone());
+            let other =
+                mailvet::findings::Blame { negated: true, note: Some("\"so\"".into()), ..blame[0].clone() };
+            blame.push(other);
+            detail.also = [&detail.also[..], &blame[..1]].concat().into();
+            detail.blame = blame.into();
+            (detail.waived, detail.expired_waiver) = (None, None);
+        }
+        assessment.targets.push(twin);
+    }
+    assert!(assessment.targets.iter().flat_map(|target| &target.details).any(|detail| detail.waived.is_some()));
+    assert!(assessment.targets.iter().flat_map(|target| &target.details).any(|detail| detail.record.is_some()));
+    lines_are_those_of_the_document(&mut assessment, &files);
+}
+
+/// How often each verdict is there.
 fn verdicts_of<'a>(verdicts: impl Iterator<Item = &'a str>) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for verdict in verdicts {

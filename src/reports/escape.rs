@@ -275,8 +275,8 @@ pub(super) struct SafeJson<F>(pub(super) F);
 
 impl<F: Formatter> Formatter for SafeJson<F> {
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        // Nearly every text is plain ASCII, which is told byte by byte.
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'#') {
+        // Nearly every text is plain ASCII. All bytes are looked at, many at once, which takes less than stopping early.
+        if fragment.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (byte != b'#')) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut written = 0;
@@ -329,6 +329,35 @@ impl<F: Formatter> Formatter for SafeJson<F> {
 pub(super) fn compact_json<W: io::Write + ?Sized>(out: &mut W, value: &impl serde::Serialize) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(out, SafeJson(serde_json::ser::CompactFormatter));
     Ok(value.serialize(&mut serializer)?)
+}
+
+/// Appends a value as compact JSON.
+pub(super) fn append_json(out: &mut Vec<u8>, value: &impl serde::Serialize) -> io::Result<()> {
+    compact_json(&mut Bytes(out), value)
+}
+
+/// Bytes in memory as the end of a serializer, which writes all punctuation byte by byte.
+struct Bytes<'a>(&'a mut Vec<u8>);
+
+impl io::Write for Bytes<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match bytes {
+            [byte] => self.0.push(*byte),
+            bytes => self.0.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes a value as indented JSON.

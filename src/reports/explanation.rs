@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::tally;
 use crate::findings::{Blame, BlameValue, Finding, words};
-use crate::policy::Leaf;
+use crate::policy::{Leaf, Rule};
 
 /// One line of an explanation. Nothing in it is escaped for any sink.
 pub(super) struct Line<'a> {
@@ -20,7 +20,13 @@ pub(super) struct Line<'a> {
     pub(super) leaf: Option<&'a Leaf>,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// The line of one fact.
+    pub(super) fn of(rule: &'a Rule, blame: &'a Blame, also: bool) -> Line<'a> {
+        let leaf = rule.leaves.get(usize::from(blame.leaf.0));
+        Line { sentence: words::sentence(rule, blame), path: path(leaf, blame), also, blame, leaf }
+    }
+
     /// The observation alone, for readers that keep it apart from the expectation: `spf.all: softfail`.
     pub(super) fn observed(&self) -> String {
         let note = self.blame.note.as_deref().map(|note| format!(" ({note})")).unwrap_or_default();
@@ -51,16 +57,7 @@ pub(super) fn not_collected<'a>(finding: &Finding<'a>, rule: u16) -> BTreeSet<&'
 /// The explanation of a finding: first what decides the verdict, then what could not be determined beside it.
 pub(super) fn explanation<'a>(finding: &Finding<'a>) -> Vec<Line<'a>> {
     let Some(detail) = finding.detail else { return Vec::new() };
-    let line = |blame: &'a Blame, also| {
-        let leaf = finding.rule.leaves.get(blame.leaf.0 as usize);
-        Line {
-            sentence: crate::findings::words::sentence(finding.rule, blame),
-            path: path(leaf, blame),
-            also,
-            blame,
-            leaf,
-        }
-    };
+    let line = |blame: &'a Blame, also| Line::of(finding.rule, blame, also);
     let decisive = detail.blame.iter().map(|blame| line(blame, false));
     let mut lines: Vec<Line<'a>> = decisive.chain(detail.also.iter().map(|blame| line(blame, true))).collect();
     // A rule may look at one fact twice, on two branches; readers learn nothing from the second time.

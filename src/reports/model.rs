@@ -525,7 +525,8 @@ impl PreviousDocument {
 }
 
 impl ReasonDocument {
-    fn new(context: &Context<'_>, line: &Line<'_>) -> Self {
+    /// The document of a line of an explanation.
+    pub(super) fn new(context: &Context<'_>, line: &Line<'_>) -> Self {
         let blame = line.blame;
         ReasonDocument {
             sentence: line.sentence.clone(),

@@ -15,6 +15,8 @@ use crate::mail::{Name, NameError};
 pub(super) const ROOT: u32 = 0;
 /// "No name" and "no record" in links.
 pub(super) const NONE: u32 = u32::MAX;
+/// Octets that a label has in the middle.
+const USUAL_LABEL: usize = 6;
 /// Labels that the longest name can have (RFC 1035 section 2.3.4).
 pub(super) const MAX_LABELS: usize = 128;
 
@@ -99,15 +101,19 @@ impl Names {
         node.parent == parent && self.label_bytes(node) == label
     }
 
+    /// Makes room for about so many more names.
+    pub(super) fn expect(&mut self, names: usize) {
+        self.nodes.reserve(names);
+        self.labels.reserve(names * USUAL_LABEL);
+        let (nodes, labels, hasher) = (&self.nodes, &self.labels, &self.hasher);
+        self.table.reserve(names, |id| hasher.hash_one(key(nodes, labels, *id)));
+    }
+
     fn intern_child(&mut self, parent: u32, label: &[u8]) -> u32 {
         let hash = self.hasher.hash_one((parent, label));
         let (nodes, labels, hasher) = (&self.nodes, &self.labels, &self.hasher);
-        let text = |id: u32| {
-            let node = &nodes[id as usize];
-            let at = node.label_at as usize;
-            (node.parent, labels.get(at..at + usize::from(node.label_length)).unwrap_or(&[]))
-        };
-        let found = self.table.entry(hash, |id| text(*id) == (parent, label), |id| hasher.hash_one(text(*id)));
+        let key = |id: u32| key(nodes, labels, id);
+        let found = self.table.entry(hash, |id| key(*id) == (parent, label), |id| hasher.hash_one(key(*id)));
         let vacant = match found {
             hashbrown::hash_table::Entry::Occupied(entry) => return *entry.get(),
             hashbrown::hash_table::Entry::Vacant(vacant) => vacant,
@@ -287,6 +293,13 @@ impl Names {
 /// Numbers are 32 bits wide; memory ends long before they do.
 pub(super) fn number(index: usize) -> u32 {
     u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// What the table finds a name by: its parent and its label.
+fn key<'a>(nodes: &[Node], labels: &'a [u8], id: u32) -> (u32, &'a [u8]) {
+    let node = &nodes[id as usize];
+    let at = node.label_at as usize;
+    (node.parent, labels.get(at..at + usize::from(node.label_length)).unwrap_or(&[]))
 }
 
 #[cfg(test)]

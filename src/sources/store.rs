@@ -270,6 +270,12 @@ impl Store {
         &self.contexts[entry.context as usize]
     }
 
+    /// Makes room for about so many more records. What grows step by step leaves the memory of every step behind.
+    pub(super) fn expect(&mut self, records: usize) {
+        self.entries.reserve(records);
+        self.names.expect(records);
+    }
+
     pub(super) fn push(&mut self, entry: Entry) {
         let zone = self.contexts[entry.context as usize].zone as usize;
         self.zones[zone].records += 1;

@@ -64,6 +64,9 @@ pub fn read_zone(
         store.diagnostic(Diagnostic::error("zone-origin", message).at(Span::new(file, 0, 0)));
         return None;
     };
+    // Most records stand on a line of their own. A file may be nothing but ends of lines, too.
+    let bytes = &files.get(file).bytes;
+    store.expect(memchr::memchr_iter(b'\n', bytes).count().min(bytes.len() / 24));
     let path = files.get(file).path.clone();
     let zone = store.add_zone(origin, "bind", &path, Span::new(file, 0, 0));
     let origin = store.zones[zone.0 as usize].origin;

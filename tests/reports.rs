@@ -277,8 +277,7 @@ fn lines_of_findings_with_details_are_what_the_document_says() {
             let mut blame = detail.blame.to_vec();
             blame.iter_mut().for_each(|blame| blame.span = twin.anchor.filter(|_| blame.span.is_none()));
             blame.extend(blame.clone());
-            let other =
-                mailvet::findings::Blame { negated: true, note: Some("\"so\"".into()), ..blame[0].clone() };
+            let other = mailvet::findings::Blame { negated: true, note: Some("\"so\"".into()), ..blame[0].clone() };
             blame.push(other);
             detail.also = [&detail.also[..], &blame[..1]].concat().into();
             detail.blame = blame.into();

@@ -1,10 +1,11 @@
 //! What reports count: verdicts, severities, rules that were not checked and why. One pass over the assessment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use super::entries_of;
+use super::finding;
 use crate::facts::Cause;
-use crate::findings::{Assessment, Counts, Finding, Verdict};
+use crate::findings::{AssessedTarget, Assessment, Counts, Finding, Verdict};
 use crate::policy::{LeafId, Severity};
 
 /// Counts of one assessment.
@@ -32,22 +33,45 @@ pub(super) struct NotChecked {
 
 impl Tally {
     pub(super) fn of(assessment: &Assessment) -> Tally {
-        let mut tally = Tally { counts: assessment.counts(), ..Tally::default() };
-        let mut seen = vec![false; assessment.policy.rules.len()];
+        // Millions of verdicts pass by here, so they are counted by the position of their rule first.
+        let rules = &assessment.policy.rules;
+        let (mut seen, mut failed, mut manual) = (vec![false; rules.len()], vec![0; rules.len()], vec![0; rules.len()]);
+        let mut not_checked: Vec<NotChecked> = rules.iter().map(|_| NotChecked::default()).collect();
+        let mut before: Option<&AssessedTarget> = None;
         for target in &assessment.targets {
-            for (verdict, seen) in target.verdicts.iter().zip(&mut seen) {
-                *seen |= verdict.is_some();
+            for (verdict, rule) in target.verdicts.iter().zip(0u16..) {
+                let (Some(verdict), at) = (verdict, usize::from(rule)) else { continue };
+                seen[at] = true;
+                match verdict {
+                    Verdict::Fail => {
+                        let waived = finding(assessment, target, rule).is_some_and(|finding| finding.is_waived());
+                        failed[at] += usize::from(!waived);
+                    }
+                    Verdict::NotChecked => not_checked[at].targets += 1,
+                    Verdict::Manual => manual[at] += 1,
+                    Verdict::Pass | Verdict::Unknown | Verdict::Error | Verdict::NotApplicable => {}
+                }
+            }
+            // Most targets share their rows with the one before, whose leaves are noted already.
+            let shares = |other: &AssessedTarget| {
+                Arc::ptr_eq(&other.verdicts, &target.verdicts)
+                    && Arc::ptr_eq(&other.not_collected, &target.not_collected)
+            };
+            if !before.replace(target).is_some_and(shares) {
+                for (rule, leaf) in target.not_collected.iter() {
+                    let at = usize::from(rule.0);
+                    if target.verdicts.get(at) == Some(&Some(Verdict::NotChecked)) {
+                        not_checked[at].add(*leaf);
+                    }
+                }
             }
         }
-        let counted = |verdict: Verdict| matches!(verdict, Verdict::Fail | Verdict::NotChecked | Verdict::Manual);
-        for (key, finding) in entries_of(assessment, counted) {
-            match finding.verdict {
-                Verdict::Fail if !finding.is_waived() => *tally.failed.entry(finding.severity()).or_default() += 1,
-                Verdict::NotChecked => tally.not_checked.entry(key.rule).or_default().add(&finding, key.rule),
-                Verdict::Manual => *tally.manual.entry(key.rule).or_default() += 1,
-                _ => {}
-            }
+        let mut tally = Tally { counts: assessment.counts(), ..Tally::default() };
+        for (rule, failed) in rules.iter().zip(failed).filter(|(_, failed)| *failed > 0) {
+            *tally.failed.entry(rule.severity).or_default() += failed;
         }
+        tally.not_checked = (0u16..).zip(not_checked).filter(|(_, why)| why.targets > 0).collect();
+        tally.manual = (0u16..).zip(manual).filter(|(_, count)| *count > 0).collect();
         tally.rules_with_targets = seen.into_iter().filter(|seen| *seen).count();
         tally
     }
@@ -117,11 +141,8 @@ pub(super) fn not_collected<'a>(finding: &Finding<'a>, rule: u16) -> impl Iterat
 }
 
 impl NotChecked {
-    fn add(&mut self, finding: &Finding<'_>, rule: u16) {
-        self.targets += 1;
-        for leaf in not_collected(finding, rule) {
-            self.causes.entry(Cause::NotCollected).or_default().insert(leaf);
-        }
+    fn add(&mut self, leaf: LeafId) {
+        self.causes.entry(Cause::NotCollected).or_default().insert(leaf);
     }
 
     /// `not-collected: smtp.starttls, tls.version`.

@@ -154,7 +154,9 @@ impl Recorder {
     /// Keeps the texts of files for good: a finding points at them. They must be held while this is called.
     pub fn quote(&self, files: impl IntoIterator<Item = FileId>) {
         if !self.keep_raw {
-            self.with(|inner| inner.quoted.extend(files));
+            self.with(|Inner { held, quoted, .. }| {
+                quoted.extend(files.into_iter().filter(|file| held.contains_key(file)));
+            });
         }
     }
 

@@ -252,8 +252,15 @@ fn first_dot(text: &str) -> Option<usize> {
 
 /// Whether labels are canonical as they stand: nothing to fold, decode or escape, and each of a length DNS allows.
 fn is_plain(labels: &str) -> bool {
-    let plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'*' | b'.');
-    labels.bytes().all(plain) && labels.split('.').all(|label| (1..=63).contains(&label.len()))
+    let mut length = 0;
+    for byte in labels.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'*' if length < 63 => length += 1,
+            b'.' if length > 0 => length = 0,
+            _ => return false,
+        }
+    }
+    length > 0
 }
 
 /// A name of labels that are canonical, unless it is too long (RFC 1035 section 2.3.4).

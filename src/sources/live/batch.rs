@@ -25,7 +25,7 @@ pub(super) struct Replies {
     permits: Arc<Semaphore>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Places {
     outcomes: Vec<Option<Outcome>>,
     /// How many are still to come.
@@ -64,12 +64,16 @@ pub(super) struct Batch<'p> {
     spare: usize,
     /// Socket and id of each question.
     seats: Vec<(usize, u16)>,
+    /// The socket for all of them, once one was sent.
+    socket: Option<usize>,
 }
 
 impl<'p> Batch<'p> {
-    pub(super) fn new(pool: &'p Pool, permits: &Arc<Semaphore>) -> Batch<'p> {
-        let replies = Replies { places: Mutex::default(), all: Notify::new(), permits: Arc::clone(permits) };
-        Batch { pool, replies: Arc::new(replies), spare: 0, seats: Vec::new() }
+    /// A batch of so many questions.
+    pub(super) fn new(pool: &'p Pool, permits: &Arc<Semaphore>, questions: usize) -> Batch<'p> {
+        let places = Mutex::new(Places { outcomes: Vec::with_capacity(questions), open: 0 });
+        let replies = Replies { places, all: Notify::new(), permits: Arc::clone(permits) };
+        Batch { pool, replies: Arc::new(replies), spare: 0, seats: Vec::with_capacity(questions), socket: None }
     }
 
     /// Waits until so many questions may be in flight.
@@ -86,12 +90,14 @@ impl<'p> Batch<'p> {
 
     /// Sends a question, when it is its turn; whether that was possible without waiting.
     pub(super) fn send(&mut self, question: Question, random: &Random) -> bool {
+        let Some(socket) = self.socket.or_else(|| self.pool.choose(random).ok()) else { return false };
+        self.socket = Some(socket);
         let place = self.seats.len();
         self.replies.with(|places| {
             places.outcomes.push(None);
             places.open += 1;
         });
-        let Some(seat) = self.pool.send(question, random, (&self.replies, place)) else {
+        let Some(seat) = self.pool.send(question, (random, socket), (&self.replies, place)) else {
             self.replies.with(|places| {
                 places.outcomes.pop();
                 places.open -= 1;

@@ -67,6 +67,7 @@ impl Live {
             work.others = requests;
             return work;
         }
+        work.questions.reserve(requests.len());
         for request in requests {
             let question = |name: &Name, rtype, cell: &Arc<Cell<Known>>| {
                 cell.claim().map(|claim| Question { name: name.clone(), rtype, claim })
@@ -109,7 +110,7 @@ impl Live {
         let (mut running, mut aliases) = (Vec::new(), Vec::new());
         while !questions.is_empty() {
             let later = questions.split_off(questions.len().min(most));
-            let mut batch = Batch::new(&resolver.pool, &self.permits);
+            let mut batch = Batch::new(&resolver.pool, &self.permits, questions.len());
             let Ok(()) = batch.wait_for_turn(questions.len()).await else { return };
             let mut sent = Vec::with_capacity(questions.len());
             for asked in std::mem::replace(&mut questions, later) {

@@ -3,7 +3,7 @@
 //! A pool has several connected UDP sockets, each with a source port of its own and one task that reads it. Questions
 //! wait in a table by their id. Who asks and who reads share nothing else, so a question costs no task and no socket. Each
 //! question goes out over a socket chosen at random with an id chosen at random, so that an off-path attacker must guess
-//! both (RFC 5452 sections 4.4 and 9.2).
+//! both (RFC 5452 sections 4.4 and 9.2). Questions that go out together share a socket: both sides wake up once for all.
 //! A packet that is not the reply to a waiting question is counted and otherwise ignored (RFC 5452 section 9.1).
 
 use std::io::{self, ErrorKind};
@@ -135,8 +135,7 @@ impl Pool {
         random: &Random,
         wait: Duration,
     ) -> Result<Vec<u8>, Silence> {
-        let choice = usize::from(random.number()?) % self.lines.len().max(1);
-        let Some(line) = self.lines.get(choice) else { return Err(Silence::Refused) };
+        let Some(line) = self.lines.get(self.choose(random)?) else { return Err(Silence::Refused) };
         let (sender, reply) = oneshot::channel();
         let id = line.wait_for(Asked::Again(Arc::clone(question)), random, Receiver::One(sender))?;
         // Leaves the table when the caller loses interest.
@@ -153,15 +152,19 @@ impl Pool {
         }
     }
 
+    /// A socket at random, for [`Pool::send`].
+    pub(super) fn choose(&self, random: &Random) -> io::Result<usize> {
+        Ok(usize::from(random.number()?) % self.lines.len().max(1))
+    }
+
     /// Sends a question whose reply goes to a place among others, if that is possible without waiting. The socket and
     /// the id are then its seat, to be left by [`Pool::leave`].
     pub(super) fn send(
         &self,
         question: Question,
-        random: &Random,
+        (random, choice): (&Random, usize),
         (replies, place): (&Arc<Replies>, usize),
     ) -> Option<(usize, u16)> {
-        let choice = usize::from(random.number().ok()?) % self.lines.len().max(1);
         let line = self.lines.get(choice)?;
         let mut packet = [0; wire::MOST_QUESTION];
         let packet = question.write(&mut packet)?;

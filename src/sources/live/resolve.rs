@@ -478,9 +478,11 @@ fn artefact(name: &Name, rtype: RecordType, heard: Heard) -> Artefact {
 
 /// Under which path people find what came of a question.
 fn path(name: &Name, rtype: RecordType, suffix: &str) -> String {
-    match rtype {
-        AXFR => format!("dns/{name}/AXFR{suffix}"),
-        _ => format!("dns/{name}/{rtype}{suffix}"),
+    let of_type = |rtype: &str| ["dns/", name.as_str(), "/", rtype, suffix].concat();
+    match rtype.mnemonic() {
+        _ if rtype == AXFR => of_type("AXFR"),
+        Some(mnemonic) => of_type(mnemonic),
+        None => of_type(&rtype.to_string()),
     }
 }
 

@@ -103,7 +103,8 @@ impl<'a> View<'a> {
             validations: HashMap::with_capacity(USED),
             asked: HashMap::new(),
         };
-        let (missing, missed, round) = (RefCell::default(), Cell::new(0), Cell::new(1));
+        let missing = RefCell::new(Vec::with_capacity(USED));
+        let (missed, round) = (Cell::new(0), Cell::new(1));
         View { live, missing, missed, round, used: RefCell::new(Box::new(used)), last: Cell::new(false) }
     }
 }

@@ -369,9 +369,10 @@ impl Live {
 }
 
 impl Upstream {
-    /// More questions in flight need more sockets: the system keeps a few hundred replies for each.
+    /// More questions in flight need more sockets: the system keeps a few hundred packets for each, on both sides, and
+    /// those that go out together share one.
     async fn open(address: SocketAddr, options: &Options) -> Result<Upstream, std::io::Error> {
-        let sockets = (options.concurrency / 128).clamp(4, 64);
+        let sockets = (options.concurrency / 16).clamp(8, 64);
         Ok(Upstream { address, pool: Pool::open(address, options.source_address, sockets).await? })
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::diag::Span;
-use crate::facts::Cause;
+use crate::diag::{Files, Span};
+use crate::facts::{Cause, Recorder};
 use crate::mail::Name;
 use crate::sources::RecordType;
 use crate::sources::live::cache::Cache;
@@ -263,4 +263,15 @@ fn the_memory_forgets_what_was_not_used_for_two_generations() {
     assert_eq!(cache.known(&3).and_then(|cell| cell.get().copied()), Some(3));
     (20..29).for_each(fill);
     assert!(cache.known(&3).is_some() && cache.known(&4).is_none());
+}
+
+#[tokio::test]
+async fn a_question_that_a_run_did_not_keep_is_unknown_for_that_reason_and_at_once() {
+    let recorder = Arc::new(Recorder::new(Files::default(), true));
+    let live = Live::replay(Options::default(), recorder).unwrap();
+    let name = Name::parse("gone.example.org").unwrap();
+    let settled = settle(&live, |view| view.lookup(&name, RecordType::MX)).await;
+    let Outcome::Unknown { cause, note, .. } = settled.value.outcome else { panic!("{:?}", settled.value) };
+    assert_eq!((cause, &*note), (Cause::NotCollected, "the evidence of the run holds no answer to this question"));
+    assert_eq!(settled.rounds, 1);
 }

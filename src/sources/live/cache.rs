@@ -2,7 +2,8 @@
 //!
 //! An entry is a cell that the first who asks fills and all others wait for; if the first gives up, the next goes on.
 //! Two generations bound the memory: when the young one is full, the old one is dropped and the young one becomes old.
-//! What is used again moves back into the young one, so that targets that are being worked on keep what they know.
+//! What is used again moves back into the young one, so that what many targets ask for stays; what a target has asked for
+//! it keeps itself.
 
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};

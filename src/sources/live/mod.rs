@@ -62,8 +62,8 @@ pub use self::view::{Used, View};
 /// Questions whose answers are remembered at least, in each of two generations: those of some hundred targets.
 const REMEMBERED: usize = 8_000;
 
-/// Questions whose answers are remembered for each target that is looked at. What a target has seen it keeps itself; an
-/// answer must be there from the time it comes to the next round.
+/// Questions whose answers are remembered for each target that is looked at, for others that ask the same. What a target
+/// has asked for it keeps itself.
 const REMEMBERED_EACH: usize = 24;
 
 /// Questions to single servers whose answers are remembered for each target: a domain may have many servers.

@@ -9,7 +9,7 @@ use hashbrown::{Equivalent, HashMap};
 
 use super::cache::Cache;
 use super::keys::{AskKey, Asked, Questioned};
-use super::outcome::runs_away;
+use super::outcome::{Said, runs_away};
 use super::resolve::{Known, Route};
 use super::{Live, QuestionKey, Replied, Request, Validated, cell};
 use crate::diag::{FileId, Span};
@@ -93,7 +93,7 @@ fn seat<K: Clone + Eq + Hash, V, Q: Hash + Equivalent<K>>(
     (cell, is_missing)
 }
 
-/// What may be missing in vain: why a fact is unknown.
+/// Why an answer is not known.
 type Reason = (Cause, Arc<str>);
 
 impl<'a> View<'a> {
@@ -132,11 +132,11 @@ impl View<'_> {
         seat(seats, &self.live.questions, question, || (*question).to_owned(), round)
     }
 
-    /// The answer to a question, which is known, or noted as missing.
-    fn known(&self, question: &QuestionKey<'_>) -> Result<Arc<cell::Cell<Known>>, Reason> {
+    /// Looks at the answer to a question, which is known, or noted as missing.
+    fn known<T>(&self, question: &QuestionKey<'_>, look: impl FnOnce(&Said) -> T) -> Result<T, Reason> {
         let (cell, is_missing) = self.question(question, self.round.get());
-        if cell.get().is_some() {
-            return Ok(cell);
+        if let Some(known) = cell.get() {
+            return Ok(look(&known.said));
         }
         let QuestionKey { name, rtype, route } = *question;
         Err(self.missing(is_missing.then(|| Request::Question { name: name.clone(), rtype, route, cell })))
@@ -155,22 +155,18 @@ impl View<'_> {
 
     /// Follows a chain of aliases through what is known, up to a link that is missing.
     fn answer(&self, name: &Name, rtype: RecordType, route: Route) -> Result<Answer, Reason> {
-        let cell = self.known(&QuestionKey { name, rtype, route })?;
-        let Some(known) = cell.get() else { return Err(self.missing(None)) };
-        let known = &known.said;
-        let Some(mut next) = known.onward.clone() else { return Ok(known.answer.clone()) };
-        let mut aliases = known.answer.aliases.clone();
+        let (mut next, mut aliases) = (name.clone(), Vec::new());
         let note = loop {
+            let key = QuestionKey { name: &next, rtype, route };
+            let (answer, onward) = self.known(&key, |said| (said.answer.clone(), said.onward.clone()))?;
+            let Some(onward) = onward else {
+                aliases.extend(answer.aliases);
+                return Ok(Answer { aliases, ..answer });
+            };
+            aliases.extend(answer.aliases);
+            next = onward;
             if let Some(note) = runs_away(&aliases, &next) {
                 break note;
-            }
-            let cell = self.known(&QuestionKey { name: &next, rtype, route })?;
-            let Some(known) = cell.get() else { return Err(self.missing(None)) };
-            let said = &known.said;
-            aliases.extend_from_slice(&said.answer.aliases);
-            match &said.onward {
-                Some(onward) => next = onward.clone(),
-                None => return Ok(Answer { aliases, ..said.answer.clone() }),
             }
         };
         let span = aliases.last().map(|alias| alias.span);
@@ -194,10 +190,10 @@ impl RecordSource for View<'_> {
         let mut name = name.clone();
         loop {
             let key = QuestionKey { name: &name, rtype: RecordType::SOA, route: Route::Resolvers };
-            let cell = self.known(&key).ok()?;
-            let said = &cell.get()?.said;
-            if said.answer.aliases.is_empty() {
-                return said.zone.clone();
+            let is_alias = |said: &Said| !said.answer.aliases.is_empty();
+            let (is_alias, zone) = self.known(&key, |said| (is_alias(said), said.zone.clone())).ok()?;
+            if !is_alias {
+                return zone;
             }
             // RFC 1034 section 3.6.2: the origin of a zone is no alias, so an alias lies in the zone of its parent.
             name = name.parent()?;

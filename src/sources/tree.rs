@@ -167,7 +167,11 @@ impl Tree {
     /// Reads a file; more than `limit` bytes is an error.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, TreeError> {
         match self {
-            Tree::Disk => read_bounded(fs::File::open(path)?, limit),
+            Tree::Disk => {
+                let file = fs::File::open(path)?;
+                let size = file.metadata().map_or(0, |metadata| metadata.len());
+                read_sized(file, size, limit)
+            }
             Tree::Git(revision) => revision.read(&revision.resolve(path)?, limit),
             Tree::Kept(files) => read_bounded(kept(files, path)?, limit),
         }
@@ -243,7 +247,15 @@ pub fn normalise(path: &Path) -> PathBuf {
 
 /// Reads to the end, or fails when there is more than `limit`.
 pub fn read_bounded(reader: impl Read, limit: u64) -> Result<Vec<u8>, TreeError> {
+    read_sized(reader, 0, limit)
+}
+
+/// The same for about `size` bytes, for which room is made at once: growing step by step leaves the memory of every step
+/// behind.
+fn read_sized(reader: impl Read, size: u64, limit: u64) -> Result<Vec<u8>, TreeError> {
     let mut bytes = Vec::new();
+    // Without the room, it grows as it is read.
+    let _ = bytes.try_reserve_exact(usize::try_from(size.min(limit)).unwrap_or(0));
     reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
         return Err(TreeError::TooLarge { limit });

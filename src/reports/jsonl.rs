@@ -20,6 +20,9 @@ use crate::policy::{LeafId, Rule, Severity};
 /// Bytes that are handed over at once, at least.
 const TOGETHER: usize = 1 << 16;
 
+/// Places of one target that are remembered at most: they are looked through one by one.
+const MOST_PLACES: usize = 64;
+
 /// Reasons that are remembered at most.
 const MOST_REASONS: usize = 4096;
 
@@ -175,7 +178,9 @@ impl<'a> OfTarget<'a> {
             text.insert(0, ',');
         }
         out.extend_from_slice(text.as_bytes());
-        self.places.push((span, text));
+        if self.places.len() < MOST_PLACES {
+            self.places.push((span, text));
+        }
         Ok(())
     }
 }
